@@ -1,0 +1,179 @@
+// Package status holds what the host reports about itself, as plain data: stats
+// of endpoints, states of providers, the story of recent requests. The Go API
+// returns these types, the admin API writes them as JSON, and the CLI prints
+// them.
+package status
+
+import (
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// Report is the story of one request: who answered and where the time went.
+type Report struct {
+	RequestID string `json:"request_id"`
+	// Endpoint and Provider that gave the answer or the last failure; empty if
+	// the request found no endpoint.
+	Endpoint string `json:"endpoint,omitempty"`
+	Provider string `json:"provider,omitempty"`
+	// Model that was asked for upstream.
+	Model string `json:"model,omitempty"`
+	// Attempts counts the calls made to plugins, over all endpoints tried.
+	Attempts int `json:"attempts"`
+	// QueueWait is the time spent in queues, Backoff the time between attempts.
+	QueueWait time.Duration `json:"queue_wait_ns"`
+	Backoff   time.Duration `json:"backoff_ns"`
+	// ProviderTime is the time spent in calls to plugins; for a stream up to
+	// its first chunk.
+	ProviderTime time.Duration `json:"provider_time_ns"`
+	// Total is the time since the request arrived.
+	Total time.Duration `json:"total_ns"`
+}
+
+// Stats are an endpoint's counters since it was created, as one snapshot.
+type Stats struct {
+	Endpoint string `json:"endpoint"`
+	Provider string `json:"provider"`
+	// Requests counts arrivals. Each ends as exactly one of Success, Errors and
+	// Canceled (the caller left); the difference is still under way.
+	Requests uint64 `json:"requests"`
+	Success  uint64 `json:"success"`
+	Errors   uint64 `json:"errors"`
+	Canceled uint64 `json:"canceled"`
+	// ErrorsByCode splits Errors.
+	ErrorsByCode map[provider.Code]uint64 `json:"errors_by_code,omitempty"`
+	// Attempts counts calls to the plugin, Retries those after the first.
+	Attempts uint64 `json:"attempts"`
+	Retries  uint64 `json:"retries"`
+
+	Queued   int `json:"queued"`
+	InFlight int `json:"in_flight"`
+	// QueuedBytes are the bodies of queued requests.
+	QueuedBytes int64 `json:"queued_bytes"`
+
+	QueueWait        Quantiles `json:"queue_wait"`
+	Latency          Quantiles `json:"latency"`
+	TimeToFirstToken Quantiles `json:"time_to_first_token"`
+
+	Tokens  provider.Usage `json:"tokens"`
+	Circuit Circuit        `json:"circuit"`
+
+	CreatedAt     time.Time  `json:"created_at"`
+	LastRequestAt *time.Time `json:"last_request_at,omitempty"`
+}
+
+// Quantiles summarise durations in seconds over the endpoint's life. Values are
+// upper bounds of histogram buckets, at most 20 % above the true ones.
+type Quantiles struct {
+	Count uint64  `json:"count"`
+	Mean  float64 `json:"mean"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	Max   float64 `json:"max"`
+}
+
+// CircuitState is the state of a circuit breaker.
+type CircuitState string
+
+// The states of a circuit breaker.
+const (
+	CircuitClosed   CircuitState = "closed"
+	CircuitOpen     CircuitState = "open"
+	CircuitHalfOpen CircuitState = "half_open"
+	CircuitDisabled CircuitState = "disabled"
+)
+
+// Circuit is the state of an endpoint's circuit breaker.
+type Circuit struct {
+	State CircuitState `json:"state"`
+	Since time.Time    `json:"since"`
+	// Failures of Total attempts in the window.
+	Failures int `json:"failures"`
+	Total    int `json:"total"`
+	// RetryAt is when an open circuit lets a probe through.
+	RetryAt *time.Time `json:"retry_at,omitempty"`
+	// Trips counts openings; History holds the latest changes, newest last.
+	Trips   uint64       `json:"trips"`
+	History []Transition `json:"history,omitempty"`
+}
+
+// Transition is one change of a circuit's state.
+type Transition struct {
+	At     time.Time    `json:"at"`
+	From   CircuitState `json:"from"`
+	To     CircuitState `json:"to"`
+	Reason string       `json:"reason"`
+}
+
+// Request is one recent request.
+type Request struct {
+	ID        string        `json:"id"`
+	Endpoint  string        `json:"endpoint"`
+	Operation string        `json:"operation"`
+	Model     string        `json:"model,omitempty"`
+	At        time.Time     `json:"at"`
+	Duration  time.Duration `json:"duration_ns"`
+	QueueWait time.Duration `json:"queue_wait_ns"`
+	Attempts  int           `json:"attempts"`
+	Stream    bool          `json:"stream,omitempty"`
+	Success   bool          `json:"success"`
+	// Code and Error are set if the request failed.
+	Code  provider.Code  `json:"code,omitempty"`
+	Error string         `json:"error,omitempty"`
+	Usage provider.Usage `json:"usage"`
+}
+
+// Endpoint describes an endpoint. Sensitive settings are left out.
+type Endpoint struct {
+	ID       string `json:"id"`
+	Provider string `json:"provider"`
+	Model    string `json:"model,omitempty"`
+	Revision uint64 `json:"revision"`
+	// Origin is "config" or "api": endpoints made at run time are gone after a
+	// restart.
+	Origin string `json:"origin"`
+	// HasKey is true if a credential is set.
+	HasKey     bool                 `json:"has_key"`
+	Operations []provider.Operation `json:"operations"`
+	Settings   map[string]any       `json:"settings,omitempty"`
+	// Policy holds timeout, queue, retry, breaker and stats as configured.
+	Policy  any          `json:"policy,omitempty"`
+	Circuit CircuitState `json:"circuit"`
+}
+
+// ProviderState is the state of a provider's process.
+type ProviderState string
+
+// The states of a provider, as far as a request can meet them.
+const (
+	ProviderStarting ProviderState = "starting"
+	ProviderReady    ProviderState = "ready"
+	ProviderBackoff  ProviderState = "backoff" // crashed, waiting to start again
+	ProviderFailed   ProviderState = "failed"  // could not be started at all
+	ProviderStopped  ProviderState = "stopped"
+)
+
+// Provider describes a provider and its process.
+type Provider struct {
+	Name    string        `json:"name"`
+	Version string        `json:"version,omitempty"`
+	State   ProviderState `json:"state"`
+	// Reason says why the state is not ready.
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+	Path   string    `json:"path"`
+	PID    int       `json:"pid,omitempty"`
+	// Generation counts the processes started so far, Restarts those after a crash.
+	Generation uint64 `json:"generation"`
+	Restarts   uint64 `json:"restarts"`
+	InFlight   int    `json:"in_flight"`
+	// LastExit is how the latest process ended ("exit status 2", "signal: killed").
+	LastExit  string   `json:"last_exit,omitempty"`
+	Endpoints []string `json:"endpoints"`
+	// Log holds the latest lines that the process wrote to standard error.
+	Log []string `json:"log,omitempty"`
+	// Manifest is nil if the plugin could not be asked.
+	Manifest *provider.Manifest `json:"manifest,omitempty"`
+}
