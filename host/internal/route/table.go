@@ -1,0 +1,241 @@
+// Package route finds the endpoints that serve a model name.
+//
+// A name is looked up in this order, and the first that knows it decides:
+//
+//  1. an endpoint's id, given by the caller or written as the model;
+//  2. a route block: an exact name before a pattern, among patterns the one
+//     with most literal characters;
+//  3. endpoints that are configured with exactly this model;
+//  4. endpoints whose provider's own patterns match it.
+//
+// Where a step finds more than one answer, the result is an error that names the
+// candidates: the order of declaration never decides.
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// Endpoint is what the table knows of an endpoint.
+type Endpoint struct {
+	ID string
+	// Model is the endpoint's model; DefaultModel its provider's.
+	Model        string
+	DefaultModel string
+	// Patterns are the provider's model patterns.
+	Patterns []string
+}
+
+// Rule is a route block.
+type Rule struct {
+	// Pattern is an exact name or a glob with * and ?.
+	Pattern string
+	// Endpoints in the order in which they are tried.
+	Endpoints []string
+	// Model replaces the requested name; "" keeps it.
+	Model string
+}
+
+// Target is one endpoint to try, with the model to ask it for.
+type Target struct {
+	Endpoint string
+	Model    string
+}
+
+// Table is an immutable set of rules and endpoints, safe for concurrent use.
+type Table struct {
+	endpoints map[string]Endpoint
+	ids       []string // sorted
+	exact     map[string]Rule
+	globs     []Rule
+}
+
+// New makes a table. Rules that name unknown endpoints keep the others.
+func New(rules []Rule, endpoints []Endpoint) *Table {
+	t := &Table{endpoints: make(map[string]Endpoint), exact: make(map[string]Rule)}
+	for _, e := range endpoints {
+		t.endpoints[e.ID] = e
+		t.ids = append(t.ids, e.ID)
+	}
+	slices.Sort(t.ids)
+	for _, r := range rules {
+		if isGlob(r.Pattern) {
+			t.globs = append(t.globs, r)
+		} else {
+			t.exact[r.Pattern] = r
+		}
+	}
+	return t
+}
+
+// Resolve returns the endpoints to try, in order. endpoint is the id that the
+// caller chose, "" if none; model is the requested model, "" if none. The error
+// is a [*provider.Error].
+func (t *Table) Resolve(endpoint, model string) ([]Target, error) {
+	if endpoint != "" {
+		e, ok := t.endpoints[endpoint]
+		if !ok {
+			return nil, t.unknown("endpoint", endpoint, t.ids)
+		}
+		return []Target{{e.ID, e.model(model)}}, nil
+	}
+	if model == "" {
+		return nil, &provider.Error{Code: provider.CodeInvalidRequest, Source: provider.SourceHost, Param: "model",
+			Message: "name a model: a model name, a route or an endpoint id (" + list(t.ids) + ")"}
+	}
+	if e, ok := t.endpoints[model]; ok {
+		return []Target{{e.ID, e.model("")}}, nil
+	}
+	if r, ok := t.exact[model]; ok {
+		return t.follow(r, ""), nil
+	}
+	rule, found, err := t.bestGlob(model)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return t.follow(rule, model), nil
+	}
+	if byModel := t.where(func(e Endpoint) bool { return e.Model == model }); len(byModel) > 0 {
+		return single(model, byModel)
+	}
+	if byPattern := t.where(func(e Endpoint) bool { return MatchAny(e.Patterns, model) }); len(byPattern) > 0 {
+		return single(model, byPattern)
+	}
+	return nil, t.unknown("model", model, t.names())
+}
+
+// Endpoints returns the ids of all endpoints, sorted.
+func (t *Table) Endpoints() []string { return t.ids }
+
+// model is the name to ask the endpoint for when the caller asked for requested.
+func (e Endpoint) model(requested string) string {
+	switch {
+	case requested != "" && requested != e.ID:
+		return requested
+	case e.Model != "":
+		return e.Model
+	default:
+		return e.DefaultModel
+	}
+}
+
+// follow lists a rule's endpoints. requested is "" where the name asked for is
+// an alias, which no service knows.
+func (t *Table) follow(r Rule, requested string) []Target {
+	targets := make([]Target, 0, len(r.Endpoints))
+	for _, id := range r.Endpoints {
+		e, ok := t.endpoints[id]
+		if !ok {
+			continue
+		}
+		model := r.Model
+		if model == "" {
+			model = e.model(requested)
+		}
+		targets = append(targets, Target{e.ID, model})
+	}
+	return targets
+}
+
+// bestGlob finds the matching rule with most literal characters.
+func (t *Table) bestGlob(model string) (Rule, bool, error) {
+	var best []Rule
+	for _, r := range t.globs {
+		if !Match(r.Pattern, model) {
+			continue
+		}
+		if len(best) > 0 && literals(r.Pattern) < literals(best[0].Pattern) {
+			continue
+		}
+		if len(best) > 0 && literals(r.Pattern) > literals(best[0].Pattern) {
+			best = best[:0]
+		}
+		best = append(best, r)
+	}
+	switch len(best) {
+	case 0:
+		return Rule{}, false, nil
+	case 1:
+		return best[0], true, nil
+	}
+	patterns := make([]string, len(best))
+	for i, r := range best {
+		patterns[i] = fmt.Sprintf("%q", r.Pattern)
+	}
+	return Rule{}, false, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
+		Message: fmt.Sprintf("model %q matches the routes %s equally well; add a route for the exact name", model, list(patterns))}
+}
+
+// where lists the endpoints that the predicate holds for, in order of id.
+func (t *Table) where(holds func(Endpoint) bool) []Endpoint {
+	var found []Endpoint
+	for _, id := range t.ids {
+		if e := t.endpoints[id]; holds(e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// single accepts exactly one candidate.
+func single(model string, found []Endpoint) ([]Target, error) {
+	if len(found) == 1 {
+		return []Target{{found[0].ID, model}}, nil
+	}
+	ids := make([]string, len(found))
+	for i, e := range found {
+		ids[i] = e.ID
+	}
+	return nil, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
+		Message: fmt.Sprintf("model %q is served by the endpoints %s; name one of them as the model, or add a route %q", model, list(ids), model)}
+}
+
+// names lists what a caller could have meant: ids, exact routes, configured
+// models and patterns without wildcards.
+func (t *Table) names() []string {
+	names := slices.Clone(t.ids)
+	for name := range t.exact {
+		names = append(names, name)
+	}
+	for _, id := range t.ids {
+		e := t.endpoints[id]
+		if e.Model != "" {
+			names = append(names, e.Model)
+		}
+		for _, p := range e.Patterns {
+			if !isGlob(p) {
+				names = append(names, p)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func list(words []string) string {
+	if len(words) == 0 {
+		return "none is configured"
+	}
+	return strings.Join(words, ", ")
+}
+
+// unknown is the error for a name that nothing knows.
+func (t *Table) unknown(what, name string, known []string) error {
+	e := &provider.Error{Code: provider.CodeNotFound, Source: provider.SourceHost, Param: what,
+		Message: fmt.Sprintf("%s %q is not known", what, name)}
+	if what == "model" {
+		e.UpstreamCode = "model_not_found"
+	}
+	if near := schema.Nearest(name, known); near != "" {
+		e.Message += fmt.Sprintf("; did you mean %q?", near)
+	} else {
+		e.Message += "; known are " + list(known)
+	}
+	return e
+}
