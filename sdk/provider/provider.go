@@ -78,7 +78,7 @@ func (s Settings) JSON() json.RawMessage {
 }
 
 // Decode stores the settings in the struct that v points to, by its json tags.
-// Durations decode into [schema.Duration], sizes into [schema.Size], sensitive
+// Durations decode into [schema.DurationValue], sizes into [schema.SizeValue], sensitive
 // strings into [Secret]. A setting that the struct does not name is an error:
 // it would be accepted and then have no effect.
 func (s Settings) Decode(v any) error {

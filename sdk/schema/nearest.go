@@ -2,51 +2,51 @@ package schema
 
 import "strings"
 
-// Nearest returns the known word that the given one was probably meant to be,
-// "" if none is near: at most a third of its letters may differ, without regard
-// to case. Between equally near words the first wins.
-func Nearest(word string, known []string) string {
-	best, limit := "", max(1, len(word)/3)+1
-	for _, k := range known {
-		if d := distance(strings.ToLower(word), strings.ToLower(k), limit); d < limit {
-			best, limit = k, d
+// Nearest returns the candidate that given was most likely meant to be, "" if
+// none is close: the one with the fewest edits (a letter added, dropped,
+// changed, or two swapped), at most one edit for each three letters, else the
+// only one that contains given. Case does not count.
+func Nearest(given string, candidates []string) string {
+	best, bestEdits := "", max(1, len(given)/3)+1
+	for _, c := range candidates {
+		if d := edits(strings.ToLower(given), strings.ToLower(c)); d < bestEdits {
+			best, bestEdits = c, d
 		}
+	}
+	if best != "" || len(given) < 4 {
+		return best
+	}
+	for _, c := range candidates {
+		if !strings.Contains(strings.ToLower(c), strings.ToLower(given)) {
+			continue
+		}
+		if best != "" {
+			return "" // several contain it: no guess is better than a wrong one
+		}
+		best = c
 	}
 	return best
 }
 
-// distance is the optimal string alignment distance of a and b: insertions,
-// deletions, substitutions and swaps of neighbours. Anything from limit on is
-// reported as limit.
-func distance(a, b string, limit int) int {
-	if abs(len(a)-len(b)) >= limit {
-		return limit
-	}
-	before, previous := make([]int, len(b)+1), make([]int, len(b)+1)
-	current := make([]int, len(b)+1)
-	for j := range previous {
-		previous[j] = j
+// edits is the optimal string alignment distance of a and b.
+func edits(a, b string) int {
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
+	for j := range rows[1] {
+		rows[1][j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		current[0] = i
+		before, above, row := rows[(i+2)%3], rows[i%3], rows[(i+1)%3]
+		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := 1
+			change := 1
 			if a[i-1] == b[j-1] {
-				cost = 0
+				change = 0
 			}
-			current[j] = min(previous[j]+1, current[j-1]+1, previous[j-1]+cost)
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+change)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				current[j] = min(current[j], before[j-2]+1)
+				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
-		before, previous, current = previous, current, before
 	}
-	return min(previous[len(b)], limit)
-}
-
-func abs(n int) int {
-	if n < 0 {
-		return -n
-	}
-	return n
+	return rows[(len(a)+1)%3][len(b)]
 }

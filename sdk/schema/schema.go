@@ -35,7 +35,7 @@ type Attribute struct {
 	// OneOf lists the allowed values of a String.
 	OneOf []string `json:"one_of,omitempty"`
 	// Min and Max bound an Int, Number, Duration (in seconds), Size (in
-	// bytes), or the length of a String or List; nil is no bound.
+	// bytes), or the length of a String, list or map; nil is no bound.
 	Min *float64 `json:"min,omitempty"`
 	Max *float64 `json:"max,omitempty"`
 	// Pattern is a regular expression (RE2) that a String must match as a whole.
