@@ -51,10 +51,20 @@ func (c *checker) str(a Attribute, v any, path string) any {
 		}
 		c.errorf(path, "Value not allowed", "%s", text)
 	}
-	if re, err := compile(a.Pattern); err == nil && !re.MatchString(s) {
+	if !a.matches(s) {
 		c.errorf(path, "Value not allowed", "%q must match the pattern %s%s.", a.Name, a.Pattern, butIs(a, strconv.Quote(s)))
 	}
 	return s
+}
+
+// matches reports whether s keeps the pattern. A pattern that does not compile
+// binds nobody: [Object.Validate] tells its author.
+func (a Attribute) matches(s string) bool {
+	if a.Pattern == "" {
+		return true
+	}
+	re, err := compile(a.Pattern)
+	return err != nil || re.MatchString(s)
 }
 
 // compile anchors a pattern at both ends.
