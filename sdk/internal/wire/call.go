@@ -1,0 +1,195 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// call is one call of an endpoint in any mode, from its admission to its end.
+type call struct {
+	*handle
+	server   *Server
+	manifest provider.Manifest
+	req      *provider.Request
+	mode     provider.Mode
+	// secrets removes the call's own credential too.
+	guard guard
+}
+
+// begin admits a call: it finds the endpoint and checks that operation and body
+// are within what the manifest declares. end must follow if there is no error.
+func (s *Server) begin(req *provider.Request, mode provider.Mode) (*call, error) {
+	// Counted before the flag is read: whoever drains sees either the count or
+	// a refusal.
+	s.inFlight.Add(1)
+	c, err := s.admit(req, mode)
+	if err != nil {
+		s.inFlight.Add(-1)
+		return nil, s.guard.status(err)
+	}
+	return c, nil
+}
+
+func (s *Server) admit(req *provider.Request, mode provider.Mode) (*call, error) {
+	if s.draining.Load() {
+		return nil, provider.Errorf(provider.CodePluginUnavailable, "the plugin is draining and takes no new calls")
+	}
+	m, err := s.describe()
+	if err != nil {
+		return nil, err
+	}
+	if limit := orDefault(m.Limits.MaxRequestBytes, DefaultMaxRequest); int64(len(req.Body)) > limit {
+		return nil, provider.Errorf(provider.CodeTooLarge, "the body has %d bytes, the limit is %d", len(req.Body), limit)
+	}
+	h, err := s.endpoints.acquire(req.Endpoint, req.Revision)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{handle: h, server: s, manifest: m, req: req, mode: mode, guard: h.guard}
+	c.guard.secrets = h.guard.secrets.with(req.Credential.Reveal())
+	op, declared := m.Operation(req.Operation)
+	if mode != "" && (!declared || !op.Has(mode) || !implements(h.endpoint, req.Operation, mode)) {
+		h.release()
+		return nil, c.unsupported()
+	}
+	return c, nil
+}
+
+// end gives back what begin took.
+func (c *call) end() {
+	c.release()
+	c.server.inFlight.Add(-1)
+}
+
+func (c *call) unsupported() error {
+	return provider.Unsupported(c.req.Operation, offered(c.manifest, c.endpoint))
+}
+
+// offered says what an endpoint can do: "chat (call, stream), embeddings (call)".
+func offered(m provider.Manifest, endpoint provider.Endpoint) string {
+	var ops []string
+	for _, op := range m.Operations {
+		var modes []string
+		for _, mode := range op.Modes {
+			if implements(endpoint, op.Name, mode) {
+				modes = append(modes, string(mode))
+			}
+		}
+		if len(modes) > 0 {
+			ops = append(ops, fmt.Sprintf("%s (%s)", op.Name, strings.Join(modes, ", ")))
+		}
+	}
+	return strings.Join(ops, ", ")
+}
+
+// attempt bounds ctx by the time that the host gives to this attempt. arrived
+// lifts the bound once the answer has begun: what follows is bounded by the
+// host's idle timeout. cancel must be called at the end.
+func (c *call) attempt(ctx context.Context) (bound context.Context, arrived, cancel func()) {
+	if c.req.Timeout <= 0 {
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, func() {}, cancel
+	}
+	limit := provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", c.req.Timeout)
+	if c.mode == provider.ModeCall || c.mode == "" {
+		ctx, cancel := context.WithTimeoutCause(ctx, c.req.Timeout, limit)
+		return ctx, func() {}, cancel
+	}
+	return expiring(ctx, c.req.Timeout, limit)
+}
+
+// result turns what the author's code returned into the status to send. ctx is
+// the context that [call.attempt] made.
+func (c *call) result(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var limit *provider.Error
+	if errors.As(context.Cause(ctx), &limit) && endOfContext(err) {
+		err = &provider.Error{Code: limit.Code, Message: limit.Message, Source: limit.Source, Cause: err}
+	}
+	return c.guard.status(err)
+}
+
+// endOfContext reports whether err says no more than that the context ended.
+func endOfContext(err error) bool {
+	code := provider.AsError(err).Code
+	return code == provider.CodeCanceled || code == provider.CodeTimeout ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Call implements ProviderService.
+func (s *Server) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse, error) {
+	c, err := s.begin(FromEnvelope(in.GetEnvelope(), in.GetBody()), provider.ModeCall)
+	if err != nil {
+		return nil, err
+	}
+	defer c.end()
+	ctx, _, cancel := c.attempt(ctx)
+	defer cancel()
+	var res *provider.Response
+	err = c.guard.run(func() error {
+		res, err = c.answer(ctx)
+		return err
+	})
+	if err == nil {
+		err = c.checkResponse(res)
+	}
+	if err != nil {
+		return nil, c.result(ctx, err)
+	}
+	return ToResponse(res), nil
+}
+
+func (c *call) checkResponse(res *provider.Response) error {
+	if res == nil {
+		return provider.Errorf(provider.CodeInternal, "the plugin returned neither an answer nor an error")
+	}
+	limit := orDefault(c.manifest.Limits.MaxResponseBytes, DefaultMaxResponse)
+	if int64(len(res.Body)) > limit {
+		return provider.Errorf(provider.CodeTooLarge, "the answer has %d bytes, the limit is %d", len(res.Body), limit)
+	}
+	return nil
+}
+
+// TestEndpoint implements ProviderService.
+func (s *Server) TestEndpoint(ctx context.Context, in *pb.TestEndpointRequest) (*pb.TestEndpointResponse, error) {
+	c, err := s.begin(FromEnvelope(in.GetEnvelope(), nil), "")
+	if err != nil {
+		return nil, err
+	}
+	defer c.end()
+	ctx, _, cancel := c.attempt(ctx)
+	defer cancel()
+	err = c.guard.run(func() error { return c.test(ctx) })
+	if err != nil {
+		return nil, c.result(ctx, err)
+	}
+	return &pb.TestEndpointResponse{}, nil
+}
+
+// test asks the endpoint itself, else for its models, else nothing.
+func (c *call) test(ctx context.Context) error {
+	if ep, ok := c.endpoint.(provider.Tester); ok {
+		return ep.Test(ctx, c.req)
+	}
+	op, declared := c.manifest.Operation(provider.OpModels)
+	if !declared || !op.Has(provider.ModeCall) || !implements(c.endpoint, provider.OpModels, provider.ModeCall) {
+		return nil
+	}
+	c.req.Operation = provider.OpModels
+	_, err := c.answer(ctx)
+	return err
+}
+
+func orDefault(v, def int64) int64 {
+	if v > 0 {
+		return v
+	}
+	return def
+}

@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// endpoints holds the opened endpoints by id. Safe for concurrent use.
+type endpoints struct {
+	mu   sync.RWMutex
+	open map[string]*handle
+}
+
+// handle is one opened endpoint, counted so that a replaced or closed one is
+// released when its last call ended. The table holds one count itself.
+type handle struct {
+	endpoint provider.Endpoint
+	config   provider.EndpointConfig
+	guard    guard
+	uses     atomic.Int64
+}
+
+// acquire finds an endpoint and counts a use of it; release must follow.
+func (t *endpoints) acquire(id string, revision uint64) (*handle, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	h, ok := t.open[id]
+	if !ok {
+		return nil, provider.Errorf(provider.CodeNotFound, "endpoint %q is not open in this plugin", id)
+	}
+	if revision > h.config.Revision {
+		return nil, provider.Errorf(provider.CodePluginUnavailable,
+			"endpoint %q is open at revision %d, not yet at %d", id, h.config.Revision, revision)
+	}
+	h.uses.Add(1)
+	return h, nil
+}
+
+// put publishes h and retires the endpoint that it replaces. It refuses a
+// revision that is older than the open one: two changes can overtake each other.
+func (t *endpoints) put(h *handle) error {
+	id := h.config.ID
+	h.uses.Store(1)
+	t.mu.Lock()
+	old := t.open[id]
+	if old != nil && old.config.Revision > h.config.Revision {
+		t.mu.Unlock()
+		h.release()
+		return provider.Errorf(provider.CodeConflict,
+			"endpoint %q is open at revision %d; revision %d is older", id, old.config.Revision, h.config.Revision)
+	}
+	if t.open == nil {
+		t.open = make(map[string]*handle)
+	}
+	t.open[id] = h
+	t.mu.Unlock()
+	if old != nil {
+		old.release()
+	}
+	return nil
+}
+
+// remove forgets an endpoint; an unknown id is fine.
+func (t *endpoints) remove(id string) {
+	t.mu.Lock()
+	old := t.open[id]
+	delete(t.open, id)
+	t.mu.Unlock()
+	if old != nil {
+		old.release()
+	}
+}
+
+// clear forgets all endpoints.
+func (t *endpoints) clear() {
+	t.mu.Lock()
+	all := t.open
+	t.open = nil
+	t.mu.Unlock()
+	for _, h := range all {
+		h.release()
+	}
+}
+
+// release ends one use. The last one closes the endpoint, on the caller's
+// goroutine: the author's Close may not outlive the call that waited for it.
+func (h *handle) release() {
+	if h.uses.Add(-1) > 0 {
+		return
+	}
+	closer, ok := h.endpoint.(io.Closer)
+	if !ok {
+		return
+	}
+	if err := h.guard.run(closer.Close); err != nil {
+		h.guard.log.Warn("close endpoint", "endpoint", h.config.ID, "revision", h.config.Revision,
+			"error", h.guard.secrets.redact(err.Error()))
+	}
+}

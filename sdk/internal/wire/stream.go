@@ -1,0 +1,195 @@
+package wire
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// heartbeatEvery is the silence after which a stream says that it lives, short
+// enough for the usual idle limits of a minute and of 30 seconds.
+const heartbeatEvery = 15 * time.Second
+
+// maxDataMessage is the size after which the chunks of one Send are split over
+// several messages, so that one message does not hold up all other streams of
+// the connection. A single larger chunk travels whole.
+const maxDataMessage = 1 << 20
+
+// Stream implements ProviderService.
+func (s *Server) Stream(in *pb.StreamRequest, stream pb.ProviderService_StreamServer) error {
+	c, err := s.begin(FromEnvelope(in.GetEnvelope(), in.GetBody()), provider.ModeStream)
+	if err != nil {
+		return err
+	}
+	defer c.end()
+	ctx, arrived, cancel := c.attempt(stream.Context())
+	defer cancel()
+	out := &sink{send: stream.Send, arrived: arrived}
+	var finish provider.Finish
+	err = c.guard.run(func() error {
+		finish, err = c.stream(ctx, out)
+		return err
+	})
+	return c.result(ctx, out.end(finish, err))
+}
+
+// stream dispatches a call of mode "stream", the typed interface before the raw one.
+func (c *call) stream(ctx context.Context, out provider.Sink) (provider.Finish, error) {
+	if ep, ok := c.endpoint.(provider.ChatStreamer); ok && c.req.Operation == provider.OpChat {
+		req, err := c.chatRequest()
+		if err != nil {
+			return provider.Finish{}, err
+		}
+		return ep.StreamChat(ctx, req, provider.NewChatWriter(out))
+	}
+	if ep, ok := c.endpoint.(provider.Streamer); ok {
+		return ep.Stream(ctx, c.req, out)
+	}
+	return provider.Finish{}, c.unsupported()
+}
+
+// sink implements [provider.Sink] over the server's side of a stream. The mutex
+// serves the heartbeat only: the author uses a sink from one goroutine.
+type sink struct {
+	send    func(*pb.StreamResponse) error
+	arrived func() // lifts the attempt's time limit
+
+	mu      sync.Mutex
+	started bool
+	ended   bool
+	usage   *provider.Usage
+	sent    time.Time // when the last event went out
+	beat    *time.Timer
+}
+
+// Start implements [provider.Sink].
+func (s *sink) Start(meta provider.Meta) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return provider.Errorf(provider.CodeInternal, "the stream was started before; call Start once, before the first Send")
+	}
+	return s.start(&meta)
+}
+
+// start must be called with the mutex held.
+func (s *sink) start(meta *provider.Meta) error {
+	s.started = true
+	if err := s.event(provider.Event{Kind: provider.EventStarted, Meta: meta}); err != nil {
+		return err
+	}
+	s.beat = time.AfterFunc(heartbeatEvery, s.heartbeat)
+	return nil
+}
+
+// Send implements [provider.Sink]. gRPC has encoded the message when it
+// returns, so the author may use the chunks again.
+func (s *sink) Send(chunks ...[]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.started {
+		if err := s.start(&provider.Meta{}); err != nil {
+			return err
+		}
+	}
+	for len(chunks) > 0 {
+		n := fitting(chunks)
+		if err := s.event(provider.Event{Kind: provider.EventData, Chunks: chunks[:n]}); err != nil {
+			return err
+		}
+		s.arrived()
+		chunks = chunks[n:]
+	}
+	return nil
+}
+
+// fitting counts the chunks that go into one message, at least one.
+func fitting(chunks [][]byte) int {
+	size := 0
+	for i, c := range chunks {
+		size += len(c)
+		if size > maxDataMessage && i > 0 {
+			return i
+		}
+	}
+	return len(chunks)
+}
+
+// Usage implements [provider.Sink].
+func (s *sink) Usage(u provider.Usage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.started {
+		if err := s.start(&provider.Meta{}); err != nil {
+			return err
+		}
+	}
+	s.usage = &u
+	return s.event(provider.Event{Kind: provider.EventUsage, Usage: &u})
+}
+
+// event sends one event; the mutex must be held.
+func (s *sink) event(e provider.Event) error {
+	if s.ended {
+		return errOver
+	}
+	if err := s.send(ToEvent(e)); err != nil {
+		return callerLeft(err)
+	}
+	s.sent = time.Now()
+	return nil
+}
+
+// errOver answers authors who use a sink after their method returned.
+var errOver = provider.Errorf(provider.CodeInternal, "the call is over: the method that was given this sink has returned")
+
+// callerLeft is the failure of a send: the other side is gone.
+func callerLeft(err error) error {
+	return &provider.Error{Code: provider.CodeCanceled, Source: provider.SourceCaller,
+		Message: "the caller left before the answer was complete", Cause: err}
+}
+
+// heartbeat runs on the timer's goroutine. While a Send holds the mutex it has
+// nothing to add: the stream is then not silent but waits for its reader.
+func (s *sink) heartbeat() {
+	if !s.mu.TryLock() {
+		s.beat.Reset(heartbeatEvery)
+		return
+	}
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	wait := heartbeatEvery - time.Since(s.sent)
+	if wait <= 0 {
+		if s.event(provider.Event{Kind: provider.EventHeartbeat}) != nil {
+			return // the author's next Send meets the same failure
+		}
+		wait = heartbeatEvery
+	}
+	s.beat.Reset(wait)
+}
+
+// end sends the one finished event of a stream that ended well. Nothing can be
+// sent afterwards.
+func (s *sink) end(finish provider.Finish, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && !s.started {
+		err = s.start(&provider.Meta{})
+	}
+	if err == nil {
+		if finish.Usage == nil {
+			finish.Usage = s.usage
+		}
+		err = s.event(provider.Event{Kind: provider.EventFinished, Finish: &finish})
+	}
+	s.ended = true
+	if s.beat != nil {
+		s.beat.Stop()
+	}
+	return err
+}
