@@ -65,8 +65,18 @@ func NewServer(p provider.Provider, opts ...Option) *Server {
 // Register makes a server for p and registers it with r.
 func Register(r grpc.ServiceRegistrar, p provider.Provider, opts ...Option) *Server {
 	s := NewServer(p, opts...)
-	pb.RegisterProviderServiceServer(r, s)
+	s.RegisterWith(r)
 	return s
+}
+
+// RegisterWith registers s with r.
+func (s *Server) RegisterWith(r grpc.ServiceRegistrar) { pb.RegisterProviderServiceServer(r, s) }
+
+// MaxMessage is the largest message, in bytes, that a gRPC server for a plugin
+// with this manifest must take. What is larger than the declared limit but fits
+// the message is refused with words of ours instead of gRPC's.
+func MaxMessage(m provider.Manifest) int {
+	return int(orDefault(m.Limits.MaxRequestBytes, DefaultMaxRequest)) + MessageSlack
 }
 
 // Manifest returns p's manifest with the fields that the SDK fills in.

@@ -1,0 +1,81 @@
+package sdk
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/backplane-dev/backplane/sdk/client"
+	"github.com/backplane-dev/backplane/sdk/internal/wire"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// minProbeInterval is how often a host may probe the connection. gRPC's own
+// default of five minutes ends healthy connections of hosts that probe more.
+const minProbeInterval = 5 * time.Second
+
+// serve serves a host until it stops the plugin or dies.
+func (p *program) serve(m provider.Manifest) int {
+	slog.SetDefault(newLogger(p.stderr, p.env(LogLevelEnv)))
+	s := newService(p.provider, m)
+	go s.followHost(p.env)
+	config := s.config(p.stderr, p.env(LogLevelEnv))
+	config.GRPCServer = func(opts []grpc.ServerOption) *grpc.Server {
+		// go-plugin prints the handshake to os.Stdout next, and then replaces
+		// os.Stdout and os.Stderr by pipes that block if the host does not read
+		// them. The first call, which can only follow, takes them back.
+		os.Stdout = p.stdout
+		takeBack := sync.OnceFunc(func() { os.Stdout, os.Stderr = p.stderr, p.stderr })
+		return s.newGRPC(append(opts, beforeCalls(takeBack)...))
+	}
+	plugin.Serve(config)
+	s.wire.Close()
+	if s.grpc.Load() == nil {
+		return p.fail("backplane-provider-%s: cannot listen: see the log line above; "+
+			"a socket's path, which begins with PLUGIN_UNIX_SOCKET_DIR or the temporary directory, must stay under 100 bytes", m.Name)
+	}
+	return exitOK
+}
+
+// beforeCalls runs f before every call is handled.
+func beforeCalls(f func()) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			f()
+			return next(ctx, req)
+		}),
+		grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			f()
+			return next(srv, stream)
+		}),
+	}
+}
+
+// config is what go-plugin needs in all ways of serving.
+func (s *service) config(stderr *os.File, level string) *plugin.ServeConfig {
+	return &plugin.ServeConfig{
+		HandshakeConfig: client.Handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{
+			wire.Protocol: {client.PluginName: &served{wire: s.wire}},
+		},
+		GRPCServer: s.newGRPC,
+		Logger:     newPluginLogger(stderr, level),
+	}
+}
+
+// newGRPC makes the gRPC server with the limits of the manifest.
+func (s *service) newGRPC(opts []grpc.ServerOption) *grpc.Server {
+	opts = append(opts,
+		grpc.MaxRecvMsgSize(wire.MaxMessage(s.manifest)),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minProbeInterval, PermitWithoutStream: true}),
+	)
+	server := grpc.NewServer(opts...)
+	s.grpc.Store(server)
+	return server
+}
