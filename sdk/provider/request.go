@@ -23,9 +23,10 @@ type Request struct {
 	RequestID string
 	// Attempt counts from 1.
 	Attempt int
-	// Timeout is the time given to this attempt, 0 for no limit. On the
-	// plugin's side the context's deadline is a little later, so that a
-	// provider can answer with a typed timeout of its own.
+	// Timeout is the time given to this attempt, 0 for no limit: for calls all
+	// of it, for streams up to the first chunk, for transfers up to the head of
+	// the answer. On the plugin's side the context ends with it, and the SDK
+	// answers with a typed timeout.
 	Timeout time.Duration
 	// Credential replaces the endpoint's credential for this call if set.
 	Credential Secret

@@ -1393,7 +1393,8 @@ func (*TestEndpointResponse) Descriptor() ([]byte, []int) {
 type Envelope struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	EndpointId string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
-	// Revision of the endpoint that the host means.
+	// Revision of the endpoint that the host means. A newer one than the open one
+	// is refused with code plugin_unavailable, an unknown endpoint with not_found.
 	EndpointRevision uint64 `protobuf:"varint,2,opt,name=endpoint_revision,json=endpointRevision,proto3" json:"endpoint_revision,omitempty"`
 	// One of the manifest's operations.
 	Operation string `protobuf:"bytes,3,opt,name=operation,proto3" json:"operation,omitempty"`
@@ -1404,8 +1405,10 @@ type Envelope struct {
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Counts from 1.
 	Attempt uint32 `protobuf:"varint,6,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// Time for this attempt. The gRPC deadline is a little later, so that the
-	// plugin can answer with a typed timeout.
+	// Time for this attempt: for Call and TestEndpoint all of it, for Stream up
+	// to the first data, for Transfer up to the head of the answer; the host
+	// itself bounds what follows. A gRPC deadline, if there is one, is a little
+	// later, so that the plugin can answer with a typed timeout.
 	AttemptTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=attempt_timeout,json=attemptTimeout,proto3" json:"attempt_timeout,omitempty"`
 	// Replaces the endpoint's key for this call if not empty.
 	Credential []byte `protobuf:"bytes,8,opt,name=credential,proto3" json:"credential,omitempty"`
@@ -2052,7 +2055,8 @@ type StreamResponse_Usage struct {
 }
 
 type StreamResponse_Heartbeat struct {
-	// Sent every 15 s or so while the service is silent but connected.
+	// Sent every 15 s or so while the service is silent but connected, at any
+	// time before finished.
 	Heartbeat *Heartbeat `protobuf:"bytes,4,opt,name=heartbeat,proto3,oneof"`
 }
 
