@@ -1,0 +1,189 @@
+package api
+
+import (
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// New makes the handler of the whole data plane.
+func New(core Core, opts Options) http.Handler {
+	s := &server{core: core, opts: opts.withDefaults(), routes: make(map[string]route)}
+	s.find = s.byPath
+	s.routes["/healthz"] = route{get: (*exchange).healthz}
+	s.routes["/readyz"] = route{get: (*exchange).readyz}
+	s.routes["/v1/models"] = route{get: (*exchange).models}
+	if s.opts.Metrics != nil {
+		s.routes["/metrics"] = route{get: func(x *exchange) { s.opts.Metrics.ServeHTTP(x.w, x.r) }}
+	}
+	for _, op := range wellKnown {
+		s.routes[op.path] = route{post: func(x *exchange) { x.serve(op) }}
+	}
+	return s
+}
+
+// Endpoint makes a handler for one endpoint: POST /{operation} calls it, GET /
+// says what it can do. Mount it with [http.StripPrefix].
+func Endpoint(core Core, id string, opts Options) http.Handler {
+	s := &server{core: core, opts: opts.withDefaults()}
+	s.find = func(path string) (route, bool) {
+		return endpointRoute(id, strings.TrimPrefix(path, "/"))
+	}
+	return s
+}
+
+// server is a handler; it is safe for concurrent use.
+type server struct {
+	core   Core
+	opts   Options
+	routes map[string]route
+	find   func(path string) (route, bool)
+}
+
+// route says what a path does with a method; nil is "not allowed".
+type route struct {
+	get, post func(x *exchange)
+}
+
+// allow lists the methods of the route, as the header Allow wants them.
+func (r route) allow() string {
+	switch {
+	case r.get != nil && r.post != nil:
+		return "GET, HEAD, OPTIONS, POST"
+	case r.post != nil:
+		return "OPTIONS, POST"
+	default:
+		return "GET, HEAD, OPTIONS"
+	}
+}
+
+// exchange is one request and its answer. It is used by one goroutine.
+type exchange struct {
+	*server
+	w  http.ResponseWriter
+	r  *http.Request
+	id string
+	// began is true once the answer's status was written.
+	began bool
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{server: s, w: w, r: r, id: requestID(r.Header)}
+	defer x.guard()
+	w.Header()["X-Request-Id"] = []string{x.id}
+	target, ok := s.find(r.URL.Path)
+	if !ok {
+		x.fail(s.unknownPath(r))
+		return
+	}
+	handle := target.post
+	switch r.Method {
+	case http.MethodPost:
+	case http.MethodGet, http.MethodHead:
+		handle = target.get
+	case http.MethodOptions:
+		w.Header().Set("Allow", target.allow())
+		w.WriteHeader(http.StatusNoContent)
+		return
+	default:
+		handle = nil
+	}
+	if handle == nil {
+		w.Header().Set("Allow", target.allow())
+		x.fail(wrongMethod(r, target.allow()))
+		return
+	}
+	handle(x)
+}
+
+// guard turns a panic into an answer: a defect must cost one request only.
+func (x *exchange) guard() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause != http.ErrAbortHandler {
+		x.opts.Log.Error("handler panicked", "request_id", x.id, "path", x.r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+		if !x.began {
+			x.fail(&provider.Error{Code: provider.CodeInternal, Source: provider.SourceHost,
+				Message: "the host failed to handle the request; its log says why, under request id " + x.id})
+			return
+		}
+	}
+	// The answer has begun. Cutting the connection is the only way left to tell
+	// the caller that it is not complete.
+	panic(http.ErrAbortHandler)
+}
+
+// byPath finds the route of a path of the whole data plane.
+func (s *server) byPath(path string) (route, bool) {
+	if r, ok := s.routes[path]; ok {
+		return r, true
+	}
+	if id, ok := strings.CutPrefix(path, "/v1/models/"); ok && id != "" {
+		return route{get: func(x *exchange) { x.model(id) }}, true
+	}
+	if rest, ok := strings.CutPrefix(path, "/v1/endpoints/"); ok {
+		id, operation, _ := strings.Cut(rest, "/")
+		return endpointRoute(id, operation)
+	}
+	return route{}, false
+}
+
+// endpointRoute finds what can be done with an endpoint.
+func endpointRoute(id, operation string) (route, bool) {
+	switch {
+	case id == "" || strings.Contains(operation, "/"):
+		return route{}, false
+	case operation == "":
+		return route{get: func(x *exchange) { x.operations(id) }}, true
+	default:
+		return route{post: func(x *exchange) { x.endpoint(id, operation) }}, true
+	}
+}
+
+// unknownPath is the error for a path that does not exist.
+func (s *server) unknownPath(r *http.Request) error {
+	path := r.URL.Path[:min(len(r.URL.Path), 200)]
+	message := "there is nothing at " + path
+	if s.routes == nil {
+		return &problem{status: http.StatusNotFound, kind: kindInvalid, code: "not_found",
+			message: message + "; POST to /{operation}, or GET / to see the operations"}
+	}
+	near := s.nearestPath(path)
+	if near == "" {
+		near = "/v1/chat/completions or GET /v1/models"
+	}
+	return &problem{status: http.StatusNotFound, kind: kindInvalid, code: "not_found",
+		message: message + "; did you mean " + near + "?"}
+}
+
+// nearestPath finds the path that was most likely meant, also where the caller
+// left out /v1 or wrote it twice.
+func (s *server) nearestPath(path string) string {
+	paths := []string{"/v1/endpoints/{id}/{operation}"}
+	for p := range s.routes {
+		paths = append(paths, p)
+	}
+	slices.Sort(paths)
+	trimmed := strings.TrimRight(path, "/")
+	for _, guess := range []string{trimmed, "/v1" + trimmed, strings.TrimPrefix(trimmed, "/v1")} {
+		if slices.Contains(paths, guess) {
+			return guess
+		}
+	}
+	if near := schema.Nearest(trimmed, paths); near != "" {
+		return near
+	}
+	return schema.Nearest("/v1"+trimmed, paths)
+}
+
+func wrongMethod(r *http.Request, allow string) error {
+	return &problem{status: http.StatusMethodNotAllowed, kind: kindInvalid, code: "method_not_allowed",
+		message: r.Method + " is not allowed for " + r.URL.Path + "; use one of " + allow}
+}

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// firstRoom is the memory that a body gets before its bytes are there, so
+	// that a large Content-Length alone costs nothing.
+	firstRoom = 512 << 10
+	// keepRoom is the largest buffer that is kept for another body.
+	keepRoom = 256 << 10
+	// drainBytes and drainTime bound how much of an unwanted body is read, so
+	// that the caller hears why, and can use the connection again.
+	drainBytes = 64 << 20
+	drainTime  = 10 * time.Second
+)
+
+// buffer holds a body that was read as a whole.
+type buffer struct{ data []byte }
+
+var buffers = sync.Pool{New: func() any { return &buffer{data: make([]byte, 0, 4<<10)} }}
+
+// release gives the memory back. Nobody may use data any more.
+func (b *buffer) release() {
+	if cap(b.data) <= keepRoom {
+		b.data = b.data[:0]
+		buffers.Put(b)
+	}
+}
+
+// readBody reads the body as a whole, within the limit. The caller releases the
+// buffer, unless something may still use it.
+func (x *exchange) readBody() (*buffer, error) {
+	if err := x.checkEncoding(); err != nil {
+		return nil, err
+	}
+	limit := x.opts.MaxBodyBytes
+	if x.r.ContentLength > limit {
+		return nil, x.tooLarge(limit)
+	}
+	b := buffers.Get().(*buffer)
+	err := x.fill(b, limit)
+	if err != nil {
+		b.release()
+		return nil, err
+	}
+	return b, nil
+}
+
+// checkEncoding refuses compressed bodies: they would have to be unpacked to be
+// peeked at, and a small one can unpack to a huge one.
+func (x *exchange) checkEncoding() error {
+	encoding := first(x.r.Header, "Content-Encoding")
+	if encoding == "" || strings.EqualFold(encoding, "identity") {
+		return nil
+	}
+	x.drain()
+	return &problem{status: http.StatusUnsupportedMediaType, kind: kindInvalid, code: "unsupported_content_encoding",
+		message: fmt.Sprintf("content encoding %.40q is not supported; send the body as it is, without Content-Encoding", encoding)}
+}
+
+// fill reads the body to its end. Reaching the end matters beyond the bytes:
+// only then does net/http watch for the caller to disconnect.
+func (x *exchange) fill(b *buffer, limit int64) error {
+	control := http.NewResponseController(x.w)
+	defer x.unwatch(control)
+	room := max(0, min(x.r.ContentLength, firstRoom)) + 1 // one more, so that the end is seen
+	for {
+		if need := int(room) - cap(b.data); need > 0 {
+			b.data = append(make([]byte, 0, room), b.data...)
+		}
+		x.watch(control, x.opts.ReadTimeout)
+		n, err := x.r.Body.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		if int64(len(b.data)) > limit {
+			return x.tooLarge(limit)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return x.brokenBody(len(b.data), err)
+		}
+		if len(b.data) == cap(b.data) {
+			room = min(2*int64(cap(b.data)), limit+1)
+			if n := x.r.ContentLength; n >= int64(len(b.data)) {
+				room = min(room, n+1)
+			}
+		}
+	}
+}
+
+// watch bounds the next read of the body.
+func (x *exchange) watch(control *http.ResponseController, limit time.Duration) {
+	if limit > 0 {
+		// Readers that know no deadlines, as in tests, go without.
+		_ = control.SetReadDeadline(time.Now().Add(limit))
+	}
+}
+
+// unwatch lifts the bound.
+func (x *exchange) unwatch(control *http.ResponseController) {
+	_ = control.SetReadDeadline(time.Time{})
+}
+
+// brokenBody is the error for a body that stopped short.
+func (x *exchange) brokenBody(got int, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &problem{status: http.StatusRequestTimeout, kind: kindInvalid, code: "timeout",
+			message: fmt.Sprintf("the body stopped after %d bytes: nothing arrived for %s", got, x.opts.ReadTimeout)}
+	}
+	return invalid("", fmt.Sprintf("the body broke off after %d bytes: %v", got, err))
+}
+
+// tooLarge answers a body over the limit, after reading on so that the caller,
+// which may not listen before it has sent everything, gets to hear it.
+func (x *exchange) tooLarge(limit int64) error {
+	x.drain()
+	message := fmt.Sprintf("the body is larger than %d bytes, the most that is taken", limit)
+	if n := x.r.ContentLength; n > 0 {
+		message = fmt.Sprintf("the body has %d bytes; at most %d are taken", n, limit)
+	}
+	return &problem{status: http.StatusRequestEntityTooLarge, kind: kindInvalid, code: "too_large", message: message}
+}
+
+// drain reads and forgets the rest of the body, within bounds. Beyond them the
+// connection is closed after the answer.
+func (x *exchange) drain() {
+	if first(x.r.Header, "Expect") != "" {
+		return // the caller waits for a word before it sends; net/http closes
+	}
+	if x.r.ContentLength <= drainBytes {
+		control := http.NewResponseController(x.w)
+		x.watch(control, drainTime)
+		_, err := io.CopyN(io.Discard, x.r.Body, drainBytes)
+		x.unwatch(control)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+	}
+	x.w.Header().Set("Connection", "close")
+}

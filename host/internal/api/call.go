@@ -1,0 +1,30 @@
+package api
+
+import "github.com/backplane-dev/backplane/sdk/provider"
+
+// call answers a request of mode "call". base64 is true if vectors must be
+// written as base64. body holds the request's body and is released.
+func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
+	resp, report, err := x.core.Call(x.r.Context(), req)
+	x.report(report)
+	if err != nil {
+		// The body is left to the garbage collector: a call that was cut short
+		// may still be reading it.
+		x.fail(err)
+		return
+	}
+	body.release()
+	x.meta(&resp.Meta)
+	answer := resp.Body
+	if base64 {
+		if answer, err = encodeVectors(answer); err != nil {
+			x.fail(err)
+			return
+		}
+	}
+	contentType := resp.ContentType
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	x.write(200, contentType, answer)
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// Core is the host behind the handlers. All methods are safe for concurrent
+// use; errors are [*provider.Error] values and reports are valid beside them.
+//
+// Request.Endpoint names the endpoint to use; if it is empty, the request is
+// routed by Request.Model. Request.Timeout is the caller's limit, 0 for none:
+// it bounds a call as a whole, a stream or transfer up to its first answer.
+//
+// Request.Body and the upload may be used until the method returns, not longer:
+// their memory is used again afterwards.
+type Core interface {
+	// Call answers an operation of mode "call".
+	Call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error)
+	// Stream answers an operation of mode "stream". It returns when the first
+	// chunk, or the end, is there to be read. ctx governs the whole stream.
+	Stream(ctx context.Context, req *provider.Request) (provider.EventStream, status.Report, error)
+	// Transfer answers an operation of mode "transfer". It returns when the
+	// answer begins. ctx governs the whole transfer.
+	Transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, status.Report, error)
+	// Models lists all models that can be asked for.
+	Models(ctx context.Context) ([]provider.Model, error)
+	// Operations lists what an endpoint can do.
+	Operations(endpoint string) ([]provider.Operation, error)
+	// Ready reports whether requests can be served, and if not, why.
+	Ready() (bool, string)
+}
+
+// The defaults of [Options].
+const (
+	DefaultMaxBodyBytes   = 32 << 20
+	DefaultMaxUploadBytes = 5 << 30
+	DefaultKeepAlive      = 15 * time.Second
+	DefaultReadTimeout    = 60 * time.Second
+	DefaultWriteTimeout   = 60 * time.Second
+)
+
+// Options adjust a handler. The zero value gives the defaults.
+type Options struct {
+	// MaxBodyBytes bounds bodies that are read as a whole: all JSON bodies and
+	// all forms. Default [DefaultMaxBodyBytes].
+	MaxBodyBytes int64
+	// MaxUploadBytes bounds uploads to an endpoint's transfer operations. Those
+	// over MaxBodyBytes, or of unknown length, are passed on while they arrive
+	// and cannot be retried. Default [DefaultMaxUploadBytes].
+	MaxUploadBytes int64
+	// KeepAlive is the silence after which a begun stream sends a comment.
+	// Default [DefaultKeepAlive]; negative sends none.
+	KeepAlive time.Duration
+	// ReadTimeout bounds the wait for the next bytes of a body, WriteTimeout the
+	// wait for a slow caller to take bytes of the answer. Defaults
+	// [DefaultReadTimeout] and [DefaultWriteTimeout]; negative is no limit.
+	ReadTimeout, WriteTimeout time.Duration
+	// ForwardHeaders returns the names, in lower case, of the caller's headers
+	// that some plugin wants to see. nil forwards none. Credentials, cookies
+	// and Backplane's own headers are never forwarded.
+	ForwardHeaders func() []string
+	// Metrics answers GET /metrics; without it there is no such path.
+	Metrics http.Handler
+	// Log takes panics of handlers. Default: nowhere.
+	Log hclog.Logger
+}
+
+// withDefaults fills in what was not set.
+func (o Options) withDefaults() Options {
+	if o.MaxBodyBytes == 0 {
+		o.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if o.MaxUploadBytes == 0 {
+		o.MaxUploadBytes = DefaultMaxUploadBytes
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = DefaultKeepAlive
+	}
+	if o.ReadTimeout == 0 {
+		o.ReadTimeout = DefaultReadTimeout
+	}
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = DefaultWriteTimeout
+	}
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	return o
+}

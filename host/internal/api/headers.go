@@ -1,0 +1,177 @@
+package api
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// maxRequestID is the longest request id that is taken over from a caller.
+const maxRequestID = 128
+
+// requestID returns the caller's id if it is sane, else a new one.
+func requestID(h http.Header) string {
+	if id := first(h, "X-Request-Id"); id != "" && len(id) <= maxRequestID && printable(id) {
+		return id
+	}
+	var raw [12]byte
+	for i, r := 0, rand.Uint64(); i < 8; i, r = i+1, r>>8 {
+		raw[i] = byte(r)
+	}
+	for i, r := 8, rand.Uint32(); i < 12; i, r = i+1, r>>8 {
+		raw[i] = byte(r)
+	}
+	var text [4 + 2*len(raw)]byte
+	copy(text[:], "req_")
+	hex.Encode(text[4:], raw[:])
+	return string(text[:])
+}
+
+// printable reports whether s is visible ASCII, which is safe in headers and logs.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// first returns the first value of a header given by its canonical name.
+func first(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// request makes a request of what the caller's headers say. endpoint is the one
+// that the path names, "" if it names none.
+func (x *exchange) request(operation, endpoint string) (*provider.Request, error) {
+	h := x.r.Header
+	timeout, err := parseTimeout(first(h, "X-Backplane-Timeout"))
+	if err != nil {
+		return nil, err
+	}
+	if endpoint == "" {
+		endpoint = first(h, "X-Backplane-Endpoint")
+	}
+	return &provider.Request{
+		Endpoint:   endpoint,
+		Operation:  operation,
+		RequestID:  x.id,
+		Timeout:    timeout,
+		Credential: provider.NewSecret(first(h, "X-Backplane-Api-Key")),
+		Header:     x.forwarded(),
+	}, nil
+}
+
+// parseTimeout reads x-backplane-timeout: a duration with its unit, or plain
+// milliseconds. "" is no limit.
+func parseTimeout(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if ms, plainErr := strconv.ParseInt(text, 10, 64); plainErr == nil && ms <= int64(24*time.Hour/time.Millisecond) {
+		d, err = time.Duration(ms)*time.Millisecond, nil
+	}
+	if err != nil || d <= 0 || d > 24*time.Hour {
+		return 0, invalid("x-backplane-timeout", "header x-backplane-timeout: "+strconv.Quote(text[:min(len(text), 40)])+
+			` is no timeout; write a duration up to 24h with its unit ("30s", "1m30s") or plain milliseconds ("30000")`)
+	}
+	return d, nil
+}
+
+// private are headers that no plugin gets to see, whatever its manifest says.
+var private = []string{"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"}
+
+// forwarded collects the caller's headers that plugins asked for.
+func (x *exchange) forwarded() map[string]string {
+	if x.opts.ForwardHeaders == nil {
+		return nil
+	}
+	var out map[string]string
+	for _, name := range x.opts.ForwardHeaders() {
+		value := x.r.Header.Get(name)
+		if value == "" || slices.Contains(private, name) || strings.HasPrefix(name, "x-backplane-") {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]string)
+		}
+		out[name] = value
+	}
+	return out
+}
+
+// report adds to the answer's headers who answered and where the time went.
+func (x *exchange) report(r status.Report) {
+	if r.Endpoint == "" {
+		return
+	}
+	h := x.w.Header()
+	values := [3]string{r.Endpoint, strconv.Itoa(r.Attempts), serverTiming(r)}
+	h["X-Backplane-Endpoint"] = values[0:1:1]
+	h["X-Backplane-Attempts"] = values[1:2:2]
+	h["Server-Timing"] = values[2:3:3]
+}
+
+// serverTiming splits the time of a request in milliseconds: waiting in queues,
+// the host's own work, calls to the provider, and pauses between attempts if
+// there were any.
+func serverTiming(r status.Report) string {
+	host := max(0, r.Total-r.QueueWait-r.Backoff-r.ProviderTime)
+	var room [96]byte
+	b := appendMillis(append(room[:0], "queue;dur="...), r.QueueWait)
+	b = appendMillis(append(b, ", host;dur="...), host)
+	b = appendMillis(append(b, ", provider;dur="...), r.ProviderTime)
+	if r.Backoff > 0 {
+		b = appendMillis(append(b, ", backoff;dur="...), r.Backoff)
+	}
+	return string(b)
+}
+
+func appendMillis(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, float64(d.Microseconds())/1000, 'f', -1, 64)
+}
+
+// meta adds what the service reported: its id for the request, its limits in
+// OpenAI's headers, and what else the plugin has for the caller.
+func (x *exchange) meta(m *provider.Meta) {
+	h := x.w.Header()
+	for name, value := range m.Header {
+		if key := http.CanonicalHeaderKey(name); !reserved(key) {
+			h.Set(key, value)
+		}
+	}
+	if m.RequestID != "" {
+		h["X-Backplane-Upstream-Request-Id"] = []string{m.RequestID}
+	}
+	for _, limit := range m.RateLimits {
+		meter := strings.ReplaceAll(limit.Meter, "_", "-")
+		h.Set("X-Ratelimit-Limit-"+meter, strconv.FormatInt(limit.Limit, 10))
+		h.Set("X-Ratelimit-Remaining-"+meter, strconv.FormatInt(limit.Remaining, 10))
+		if limit.Reset > 0 {
+			h.Set("X-Ratelimit-Reset-"+meter, limit.Reset.Round(time.Millisecond).String())
+		}
+	}
+}
+
+// reserved reports whether a header is the host's to write.
+func reserved(canonical string) bool {
+	switch canonical {
+	case "Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade",
+		"Trailer", "Te", "Proxy-Connection", "Set-Cookie", "Server-Timing", "X-Request-Id", "Date":
+		return true
+	default:
+		return strings.HasPrefix(canonical, "X-Backplane-")
+	}
+}

@@ -1,0 +1,218 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/backplane-dev/backplane/host/internal/peek"
+)
+
+// dialect is how a kind of stream is written as server-sent events.
+type dialect struct {
+	// named gives each event the chunk's "type" as its name.
+	named bool
+	// done ends the stream with "data: [DONE]".
+	done bool
+	// fail makes the event for a failure. sent counts the chunks before it.
+	fail func(p *problem, sent int) (name string, data []byte)
+}
+
+var (
+	// chatDialect is OpenAI's for chat and completions, and ours for all
+	// operations that have none of their own.
+	chatDialect = &dialect{done: true, fail: func(p *problem, _ int) (string, []byte) {
+		return "", p.body()
+	}}
+	// namedDialect is that of OpenAI's image streams.
+	namedDialect = &dialect{named: true, fail: func(p *problem, _ int) (string, []byte) {
+		return "error", p.body()
+	}}
+	// responsesDialect is that of OpenAI's responses.
+	responsesDialect = &dialect{named: true, fail: responsesError}
+)
+
+// responsesError makes the event "error" of the responses API: the fields which
+// its description requires, and the same as an object under "error", which is
+// what OpenAI's own clients look for.
+func responsesError(p *problem, sent int) (string, []byte) {
+	o := p.object()
+	return "error", encode(struct {
+		Type           string      `json:"type"`
+		Code           *string     `json:"code"`
+		Message        string      `json:"message"`
+		Param          *string     `json:"param"`
+		SequenceNumber int         `json:"sequence_number"`
+		Error          errorObject `json:"error"`
+	}{"error", o.Code, o.Message, o.Param, sent, o})
+}
+
+// sse writes one stream of server-sent events. The headers go out with the
+// first event. While it is open and silent, a timer sends comments; it shares
+// the writer under mu. An idle stream holds no buffer.
+type sse struct {
+	x       *exchange
+	dialect *dialect
+	abort   func() // ends the stream when the caller cannot be written to
+	sent    int    // chunks so far
+
+	mu       sync.Mutex
+	control  *http.ResponseController
+	deadline deadline
+	last     time.Time   // of the latest write
+	timer    *time.Timer // nil before the first write and without keep-alive
+	closed   bool
+}
+
+func newSSE(x *exchange, d *dialect, abort func()) *sse {
+	return &sse{x: x, dialect: d, abort: abort, control: http.NewResponseController(x.w), deadline: newDeadline(x.w, x.opts.WriteTimeout)}
+}
+
+// send writes the chunks as one piece.
+func (s *sse) send(chunks [][]byte) error {
+	b := buffers.Get().(*buffer)
+	defer b.release()
+	for _, chunk := range chunks {
+		// Clients parse whatever they get: an empty event breaks them, and a
+		// second end marker would hide what comes after it.
+		if chunk = bytes.TrimSpace(chunk); len(chunk) == 0 || string(chunk) == "[DONE]" {
+			continue
+		}
+		var name []byte
+		if s.dialect.named {
+			name, _ = peek.String(chunk, "type")
+		}
+		b.data = appendEvent(b.data, name, chunk)
+		s.sent++
+	}
+	if len(b.data) == 0 {
+		return nil
+	}
+	return s.write(b.data)
+}
+
+// finish ends a stream that is complete.
+func (s *sse) finish() {
+	var end []byte
+	if s.dialect.done {
+		end = []byte("data: [DONE]\n\n")
+	}
+	// A failure means that the caller left, having got everything but the end.
+	_ = s.write(end)
+}
+
+// fail ends a stream that broke: with an ordinary error if nothing was written
+// yet, else with an event.
+func (s *sse) fail(err error) {
+	if !s.x.began {
+		s.x.fail(err)
+		return
+	}
+	name, data := s.dialect.fail(asProblem(err), s.sent)
+	// A failure means that the caller left.
+	_ = s.write(appendEvent(nil, []byte(name), data))
+}
+
+// close stops the comments. Nothing may be written afterwards.
+func (s *sse) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+// write sends bytes to the caller at once.
+func (s *sse) write(data []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.x.began {
+		s.begin()
+	}
+	return s.put(data)
+}
+
+// begin writes the headers; mu is held.
+func (s *sse) begin() {
+	h := s.x.w.Header()
+	h["Content-Type"] = eventStreamType
+	h["Cache-Control"] = noCache
+	h["X-Accel-Buffering"] = noBuffering
+	s.x.began = true
+	s.x.w.WriteHeader(http.StatusOK)
+	if s.x.opts.KeepAlive > 0 {
+		s.timer = time.AfterFunc(s.x.opts.KeepAlive, s.tick)
+	}
+}
+
+// Header values that every stream shares; net/http does not change them.
+var (
+	eventStreamType = []string{"text/event-stream; charset=utf-8"}
+	noCache         = []string{"no-cache"}
+	noBuffering     = []string{"no"} // nginx would hold events back
+)
+
+// put writes and flushes; mu is held.
+func (s *sse) put(data []byte) error {
+	now := time.Now()
+	s.last = now
+	s.deadline.arm(now)
+	_, err := s.x.w.Write(data)
+	if err == nil {
+		err = s.control.Flush()
+	}
+	if errors.Is(err, http.ErrNotSupported) {
+		err = nil // a writer that buffers, as in tests
+	}
+	if s.timer == nil || s.x.opts.KeepAlive > s.deadline.limit/2 {
+		// Nothing renews the deadline of a silent stream in time, and HTTP/2 ends
+		// streams whose deadline passed even if nothing is written.
+		s.deadline.disarm()
+	}
+	return err
+}
+
+// tick sends a comment if the stream has been silent, and comes again.
+func (s *sse) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	pause := s.x.opts.KeepAlive
+	if silent := time.Since(s.last); silent < pause {
+		s.timer.Reset(pause - silent)
+		return
+	}
+	if s.put([]byte(": keep-alive\n\n")) != nil {
+		s.abort()
+		return
+	}
+	s.timer.Reset(pause)
+}
+
+// appendEvent appends one event. A chunk of several lines becomes several data
+// lines, which readers join again.
+func appendEvent(b, name, data []byte) []byte {
+	if len(name) > 0 && bytes.IndexFunc(name, isControl) < 0 {
+		b = append(append(append(b, "event: "...), name...), '\n')
+	}
+	for {
+		b = append(b, "data: "...)
+		end := bytes.IndexAny(data, "\r\n")
+		if end < 0 {
+			b = append(b, data...)
+			return append(b, "\n\n"...)
+		}
+		b = append(append(b, data[:end]...), '\n')
+		if data[end] == '\r' && end+1 < len(data) && data[end+1] == '\n' {
+			end++
+		}
+		data = data[end+1:]
+	}
+}
+
+func isControl(r rune) bool { return r < ' ' }
