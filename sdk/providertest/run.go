@@ -1,0 +1,106 @@
+package providertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	"github.com/backplane-dev/backplane/sdk/internal/wire"
+)
+
+// Run runs the conformance cases on a provider in process, over the real wire,
+// as subtests of t. Call it from a test that is not parallel: one case looks
+// for goroutines that the provider left behind.
+func Run(t *testing.T, h Harness) {
+	t.Helper()
+	if h.New == nil {
+		t.Fatal("providertest: Harness.New is nil; give the function that makes the provider")
+	}
+	s := suite{lab: &lab{Profile: h.Profile, launcher: &inProcess{harness: h}}}
+	s.report = func(c testCase, run func(context.Context) Result) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Helper()
+			switch r := run(t.Context()); r.Outcome {
+			case Failed:
+				t.Errorf("%s\nwhy: %s\ndo:  %s", r.Message, r.Why, r.Advice)
+			case Skipped:
+				t.Skip(r.Message)
+			}
+		})
+	}
+	s.run(t.Context())
+}
+
+// Check runs the conformance cases on a plugin's binary and reports the result
+// of each as it ends, from the calling goroutine. The error says that the binary
+// cannot be run, that ctx ended, or how many cases failed; nil means that the
+// plugin conforms in all that applies to it.
+func Check(ctx context.Context, target Target, report func(Result)) error {
+	if err := runnable(target.Binary); err != nil {
+		return err
+	}
+	return check(ctx, &lab{Profile: target.Profile, launcher: binaryLauncher{target.Binary}}, report)
+}
+
+func check(ctx context.Context, l *lab, report func(Result)) error {
+	failed, total := 0, 0
+	s := suite{lab: l}
+	s.report = func(_ testCase, run func(context.Context) Result) {
+		if ctx.Err() != nil {
+			return
+		}
+		r := run(ctx)
+		total++
+		if r.Outcome == Failed {
+			failed++
+		}
+		report(r)
+	}
+	s.run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case failed > 0:
+		return fmt.Errorf("%d of %d cases failed", failed, total)
+	default:
+		return nil
+	}
+}
+
+// runnable reports why a file cannot be started.
+func runnable(path string) error {
+	if path == "" {
+		return errors.New("no plugin given; name the path of its binary")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file; name the path of the plugin's binary", path)
+	case info.Mode().Perm()&0o111 == 0:
+		return fmt.Errorf("%s is not executable; build the plugin or set the mode with chmod +x", path)
+	default:
+		return nil
+	}
+}
+
+// inProcess serves a harness's provider in process.
+type inProcess struct {
+	harness Harness
+	// register replaces the SDK's server, for the kit's own tests.
+	register func(*grpc.Server)
+}
+
+func (*inProcess) binary() string { return "" }
+
+func (p *inProcess) launch(context.Context) (*subject, error) {
+	if p.register != nil {
+		return serve(wire.DefaultMaxRequest+wire.MessageSlack, p.register)
+	}
+	return serveProvider(p.harness.New())
+}
