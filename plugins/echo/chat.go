@@ -25,7 +25,7 @@ func (e *endpoint) Chat(ctx context.Context, req *provider.ChatRequest) (*provid
 		message.Content = &text
 	}
 	return &provider.ChatResponse{
-		ID: reply.id, Created: time.Now().Unix(), Model: reply.model,
+		ID: reply.id, Model: reply.model,
 		Choices: []provider.Choice{{Message: message, FinishReason: reply.finish}},
 		Usage:   reply.usage.ChatUsage(),
 		Extra:   req.Extra, // an echo says back what it does not understand, too
@@ -75,10 +75,7 @@ func (e *endpoint) begin(ctx context.Context, req *provider.ChatRequest) (*reply
 	if limit == nil {
 		limit = req.MaxTokens
 	}
-	r := &reply{
-		id:    "chatcmpl-" + req.Call.RequestID,
-		model: e.modelOf(req.Call, req.Model),
-	}
+	r := &reply{id: "chatcmpl-" + req.Call.RequestID, model: req.Model}
 	if name := chooseTool(req, prompt); name != "" {
 		r.callTool(name, prompt)
 	} else {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -96,7 +97,10 @@ func (e *endpoint) beginCompletion(ctx context.Context, req *provider.Request) (
 	if err := e.faults.before(ctx, prompt); err != nil {
 		return nil, nil, err
 	}
-	r := &reply{id: "cmpl-" + req.RequestID, model: e.modelOf(req, params.Model)}
+	// The host's word on the model stands above the body's, and both above the
+	// endpoint's. For typed operations the SDK has decided that already.
+	model := cmp.Or(req.Model, params.Model, e.model, defaultModel)
+	r := &reply{id: "cmpl-" + req.RequestID, model: model}
 	r.say(prompt, params.MaxTokens)
 	r.count([]provider.Message{{Content: provider.TextContent(prompt)}})
 	return &params, r, nil

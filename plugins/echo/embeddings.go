@@ -32,9 +32,10 @@ func (e *endpoint) Embed(ctx context.Context, req *provider.EmbeddingRequest) (*
 		return nil, err
 	}
 
-	resp := &provider.EmbeddingResponse{Model: e.modelOf(req.Call, req.Model), Usage: &provider.EmbedUsage{}}
+	resp := &provider.EmbeddingResponse{Model: req.Model, Usage: &provider.EmbedUsage{}}
 	for i, text := range texts {
-		vector := provider.Vector{Values: embed(text, dimensions), Base64: req.EncodingFormat == "base64"}
+		// The SDK writes the vector as numbers or as base64, as the caller asked.
+		vector := provider.Vector{Values: embed(text, dimensions)}
 		resp.Data = append(resp.Data, provider.Embedding{Index: i, Vector: vector})
 		resp.Usage.PromptTokens += countWords(text)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -77,10 +78,10 @@ func failure(message string) error {
 	}
 }
 
-// exit ends the process without a word to the host, as a crash does. The line
-// on standard error is what the operator finds in the host's log.
+// exit ends the process without an answer to the host, as a crash does. The
+// logged line is what the operator finds in the host's log.
 func exit(reason string) {
-	fmt.Fprintln(os.Stderr, "echo: crash on purpose:", reason)
+	slog.Error("crash on purpose", "reason", reason)
 	os.Exit(3)
 }
 

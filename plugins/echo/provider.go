@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/backplane-dev/backplane/sdk"
@@ -71,12 +70,6 @@ func (e *endpoint) ListModels(context.Context, *provider.Request) (*provider.Mod
 		list.Data = append(list.Data, provider.Model{ID: name, OwnedBy: "backplane"})
 	}
 	return list, nil
-}
-
-// modelOf chooses the model for a call: the host's word stands above the body's,
-// and both above the endpoint's default.
-func (e *endpoint) modelOf(call *provider.Request, body string) string {
-	return cmp.Or(call.Model, body, e.model, defaultModel)
 }
 
 // invalid is the error for a mistake in the request's body; param names the
