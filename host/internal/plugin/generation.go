@@ -1,0 +1,199 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/backplane-dev/backplane/sdk/client"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// generation is one running process of a provider with the connection to it.
+// It takes calls from the moment it is published until it drains.
+//
+// A call holds a lease from before it is sent until its terminal event. Leases
+// are one counter: they cost two atomic additions a call.
+type generation struct {
+	id      uint64
+	name    string // of the provider
+	proc    *process
+	plugin  *goplugin.Client
+	grpc    *grpc.ClientConn
+	conn    *client.Conn
+	started time.Time
+
+	leases   atomic.Int64 // drainBias is added once it drains
+	draining sync.Once
+	idle     sync.Once
+	drained  chan struct{} // closed when it drains and the last lease is back
+
+	// stopping is set before the host ends the process on purpose.
+	stopping atomic.Bool
+	// suspect is signalled by calls that lost the connection while the process
+	// seems to live.
+	suspect chan struct{}
+	// refused holds the endpoints that this process did not accept, with the
+	// reason; nil if there are none. The map is never changed, only replaced.
+	refused atomic.Pointer[map[string]string]
+}
+
+// drainBias makes the counter of leases negative while the generation drains.
+const drainBias = math.MinInt64 / 2
+
+// exitWait is how long a call that lost its connection waits to learn how the
+// process ended: the connection breaks a little before the process is reaped.
+const exitWait = 250 * time.Millisecond
+
+// acquire takes a lease. It fails if the generation drains.
+func (g *generation) acquire() bool {
+	if g.leases.Add(1) > 0 {
+		return true
+	}
+	g.release()
+	return false
+}
+
+// release gives a lease back. Every acquire needs exactly one.
+func (g *generation) release() {
+	if g.leases.Add(-1) == drainBias {
+		g.idle.Do(func() { close(g.drained) })
+	}
+}
+
+// drain refuses new leases from now on; drained is closed when none is left.
+func (g *generation) drain() {
+	g.draining.Do(func() {
+		if g.leases.Add(drainBias) == drainBias {
+			g.idle.Do(func() { close(g.drained) })
+		}
+	})
+}
+
+// inFlight counts the leases that are out.
+func (g *generation) inFlight() int {
+	n := g.leases.Load()
+	if n < 0 {
+		n -= drainBias
+	}
+	return int(n)
+}
+
+// refusal is the error for calls to an endpoint that the process did not
+// accept, nil for all others.
+func (g *generation) refusal(endpoint string) error {
+	refused := g.refused.Load()
+	if refused == nil {
+		return nil
+	}
+	reason, ok := (*refused)[endpoint]
+	if !ok {
+		return nil
+	}
+	return &provider.Error{
+		Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Retry: provider.RetryNever,
+		Message: fmt.Sprintf("provider %q: its new process refused endpoint %q: %s", g.name, endpoint, reason),
+	}
+}
+
+// setRefused records or, with an empty reason, forgets a refusal. The caller
+// holds the endpoints' gate.
+func (g *generation) setRefused(endpoint, reason string) {
+	refused := map[string]string{}
+	if old := g.refused.Load(); old != nil {
+		for id, why := range *old {
+			refused[id] = why
+		}
+	}
+	delete(refused, endpoint)
+	if reason != "" {
+		refused[endpoint] = reason
+	}
+	if len(refused) == 0 {
+		g.refused.Store(nil)
+		return
+	}
+	g.refused.Store(&refused)
+}
+
+// explain turns the error of a call into what the caller is told. A lost
+// connection is explained by the end of the process, for which it waits a
+// moment; all other errors are passed on.
+func (g *generation) explain(ctx context.Context, err error) error {
+	e := provider.AsError(err)
+	if !lostConnection(e) {
+		return e
+	}
+	timer := time.NewTimer(exitWait)
+	defer timer.Stop()
+	select {
+	case <-g.proc.finished:
+		return g.ended(e)
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	if g.proc.hasExited() {
+		return g.ended(e)
+	}
+	if g.stopping.Load() {
+		return g.stopped(e)
+	}
+	select {
+	case g.suspect <- struct{}{}:
+	default: // the supervisor knows already
+	}
+	return g.unavailable(e, "lost the connection to the plugin process, which still runs: "+e.Message)
+}
+
+// lostConnection tells a broken transport from an answer.
+func lostConnection(e *provider.Error) bool {
+	return e != nil && e.Code == provider.CodePluginUnavailable && e.Source == provider.SourceHost
+}
+
+// ended is the error for a call whose process ended before its answer.
+func (g *generation) ended(cause error) error {
+	if g.stopping.Load() {
+		return g.stopped(cause)
+	}
+	text := fmt.Sprintf("the plugin process (pid %d) ended during the call: %s", g.proc.pid(), g.proc.exit())
+	if words := g.proc.log.lastWords(); words != "" {
+		text += "; it said last: " + words
+	}
+	return g.unavailable(cause, text)
+}
+
+// stopped is the error for a call that was cut off by the host itself.
+func (g *generation) stopped(cause error) error {
+	return &provider.Error{
+		Code: provider.CodeShutdown, Source: provider.SourceHost, Cause: cause,
+		Message: fmt.Sprintf("provider %q was stopped before the call ended", g.name),
+	}
+}
+
+func (g *generation) unavailable(cause error, text string) error {
+	return &provider.Error{
+		Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Cause: cause,
+		Message: fmt.Sprintf("provider %q: %s", g.name, strings.TrimSpace(text)),
+	}
+}
+
+// answers asks the process whether it works. It is false if the answer does not
+// come in time or the connection is gone.
+func (g *generation) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, err := g.conn.Health(ctx)
+	var e *provider.Error
+	return !errors.As(err, &e) || e.Source != provider.SourceHost // an error of its own is an answer
+}
+
+// probeTimeout bounds the question to a process that lost a connection.
+const probeTimeout = 2 * time.Second

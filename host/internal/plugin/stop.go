@@ -1,0 +1,105 @@
+package plugin
+
+import (
+	"context"
+	"time"
+
+	"github.com/eapache/go-resiliency/deadline"
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// The limits of the steps by which a process is ended. A frozen process takes
+// all of drainLimit, shutdownLimit and terminateLimit.
+const (
+	drainLimit     = time.Second      // for the answer to Drain
+	leaseLimit     = 10 * time.Second // for calls in flight, if the caller sets none
+	shutdownLimit  = 2 * time.Second  // from go-plugin's Shutdown to the exit
+	terminateLimit = time.Second      // from SIGTERM to the exit
+	cleanUpLimit   = 5 * time.Second  // for go-plugin's own clean-up
+)
+
+// shutdownMethod is go-plugin's own request to end. It is sent here, with a
+// deadline, since the library sends it without one.
+const shutdownMethod = "/plugin.GRPCController/Shutdown"
+
+// stop ends the generation by ever stronger means: announce, let calls finish,
+// ask, SIGTERM, SIGKILL. Once ctx ends it goes straight to the last one. It
+// returns when nothing of the process is left, and never blocks for longer than
+// the limits above.
+func (g *generation) stop(ctx context.Context, log hclog.Logger) {
+	g.stopping.Store(true)
+	g.drain()
+	g.announce(ctx)
+	g.awaitLeases(ctx)
+	g.ask(ctx)
+	if !within(ctx, shutdownLimit, g.proc.exited) {
+		log.Warn("provider process does not end when asked to; terminating it", "pid", g.proc.pid())
+		g.proc.terminate()
+		within(ctx, terminateLimit, g.proc.exited)
+	}
+	g.destroy(log)
+}
+
+// announce tells the process that no new calls will come. Whether it listens is
+// of no importance.
+func (g *generation) announce(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	_ = g.conn.Drain(ctx, leaseLimit)
+}
+
+// awaitLeases waits for the calls in flight.
+func (g *generation) awaitLeases(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a process that is gone answers none of them
+		select {
+		case <-g.proc.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	within(ctx, leaseLimit, g.drained)
+}
+
+// ask sends the request to end. The process often exits without an answer.
+func (g *generation) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, shutdownLimit)
+	defer cancel()
+	_ = g.grpc.Invoke(ctx, shutdownMethod, &emptypb.Empty{}, &emptypb.Empty{})
+}
+
+// destroy removes all that is left of a generation, dead or alive: the process
+// group, go-plugin's goroutines and connection, the directory.
+func (g *generation) destroy(log hclog.Logger) {
+	started := g.proc.kill()
+	if started && !within(context.Background(), killWait, g.proc.finished) {
+		log.Error("provider process survives SIGKILL: it is stuck in the kernel", "pid", g.proc.pid())
+	}
+	// Client.Kill takes no context and is known to block.
+	err := deadline.New(cleanUpLimit).Run(func(<-chan struct{}) error {
+		g.plugin.Kill()
+		return nil
+	})
+	if err != nil {
+		log.Error("go-plugin does not let go of the provider's process", "pid", g.proc.pid(), "error", err)
+	}
+	if err := g.proc.dir.remove(); err != nil {
+		log.Warn("cannot remove the plugin's directory", "directory", g.proc.dir.path, "error", err)
+	}
+}
+
+// within waits until done is closed, at most for limit and until ctx ends. It
+// reports whether done was closed.
+func within(ctx context.Context, limit time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
