@@ -1,0 +1,231 @@
+package rest
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+const (
+	maxErrorBody = 64 << 10
+	// drainTime is how long the end of a finished stream is waited for, so that
+	// its connection can be used again, drainBytes how much of it.
+	drainTime  = 20 * time.Millisecond
+	drainBytes = 4 << 10
+)
+
+// Response is the answer of a service, its body not read yet. It is used by one
+// goroutine, but for Close.
+type Response struct {
+	Status int
+	Header http.Header
+	// ContentType without parameters, in lower case.
+	ContentType string
+	// Length is the number of bytes that follow, -1 if not known.
+	Length int64
+
+	body *body
+}
+
+// newResponse wraps an answer.
+func newResponse(x *exchange, answer *http.Response) *Response {
+	r := &Response{
+		Status:      answer.StatusCode,
+		Header:      answer.Header,
+		ContentType: mediaType(answer.Header),
+		Length:      answer.ContentLength,
+		body:        newBody(x, answer.Body),
+	}
+	if encoding := first(answer.Header, "Content-Encoding"); encoding != "" {
+		r.decode(strings.ToLower(encoding))
+	}
+	return r
+}
+
+// decode sets up the decoding of a body that the service encoded unasked.
+func (r *Response) decode(encoding string) {
+	switch encoding {
+	case "identity":
+	case "gzip", "x-gzip":
+		r.Length = -1
+		r.body.decode = func(src io.Reader) (io.Reader, error) {
+			decoded, err := gzip.NewReader(src)
+			if err != nil {
+				return nil, fmt.Errorf("not gzip, as it says it is: %w", err)
+			}
+			return decoded, nil
+		}
+	default:
+		r.Length = -1
+		r.body.decode = func(io.Reader) (io.Reader, error) {
+			return nil, protocolError(r.Status, "the service encoded its answer as %q, which was not asked for", clean(encoding, 40))
+		}
+	}
+}
+
+// mediaType returns the content type without parameters.
+func mediaType(h http.Header) string {
+	text := first(h, "Content-Type")
+	if text == "" || text == TypeJSON || text == TypeEventStream {
+		return text
+	}
+	if t, _, err := mime.ParseMediaType(text); err == nil {
+		return t
+	}
+	t, _, _ := strings.Cut(text, ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// Meta returns what the answer's header reports: status, request id and rate
+// limits.
+func (r *Response) Meta() provider.Meta {
+	return provider.Meta{
+		Status:     r.Status,
+		RequestID:  RequestID(r.Header),
+		RateLimits: RateLimits(r.Header, time.Now()),
+	}
+}
+
+// Read reads the body, for answers that are passed on as bytes. Its errors are
+// io.EOF and [*provider.Error].
+func (r *Response) Read(p []byte) (int, error) { return r.body.Read(p) }
+
+// Close ends the answer. If it was not read to its end, the connection to the
+// service is closed, which makes most services stop working on it. Close is
+// safe to call more than once and from any goroutine.
+func (r *Response) Close() { r.body.Close() }
+
+// ReadAll reads the whole body and closes it. A body over
+// [Options.MaxResponseBytes] is an error.
+func (r *Response) ReadAll() ([]byte, error) {
+	defer r.Close()
+	limit := r.body.x.client.maxBody
+	if r.Length > limit {
+		return nil, bodyTooLarge(r.Status, limit)
+	}
+	var data []byte
+	var err error
+	if r.Length >= 0 {
+		data = make([]byte, r.Length)
+		_, err = io.ReadFull(r.body, data)
+		if err == nil && r.body.err == nil { // HTTP/2 may send the end apart
+			_, err = r.body.Read(make([]byte, 1))
+		}
+	} else {
+		data, err = io.ReadAll(io.LimitReader(r.body, limit+1))
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, bodyTooLarge(r.Status, limit)
+	}
+	return data, nil
+}
+
+// Finish closes a stream whose last event has arrived. It waits for a moment
+// for the end of the body, which often comes in a packet of its own, since
+// closing earlier would cost the connection.
+func (r *Response) Finish() {
+	r.body.drain(drainTime, drainBytes)
+	r.Close()
+}
+
+// Events returns a reader of the server-sent events in the body. An answer of
+// another kind is an error: what the service reports if it is an error object,
+// else CodeProtocol with the beginning of the body. The response is closed then.
+func (r *Response) Events() (*EventReader, error) {
+	if r.ContentType != TypeEventStream && r.ContentType != "" {
+		return nil, r.unexpected("an event stream")
+	}
+	return NewEventReader(r.body, r.body.x.client.maxEvent), nil
+}
+
+// Lines returns a reader of the JSON lines in the body, with the errors of
+// [Response.Events].
+func (r *Response) Lines() (*LineReader, error) {
+	switch r.ContentType {
+	case TypeLines, "application/jsonl", "application/json-lines", "application/x-jsonlines", TypeJSON, "":
+		return NewLineReader(r.body, r.body.x.client.maxEvent), nil
+	default:
+		return nil, r.unexpected("JSON lines")
+	}
+}
+
+// ErrorFromBody makes the error that the service reported inside an answer of
+// status 200, as [ErrorFromBody] does, with the request id of the answer and
+// classified by [Options.Classify].
+func (r *Response) ErrorFromBody(data []byte) *provider.Error {
+	e := ErrorFromBody(data, r.body.x.secrets()...)
+	fromHeader(e, r.Header)
+	return r.classified(e)
+}
+
+// failure reads an answer that is not a success and makes its error.
+func (r *Response) failure() *provider.Error {
+	data, err := r.head()
+	if err != nil && r.body.x.ctx.Err() != nil {
+		return provider.AsError(err) // the caller left, or the service went silent
+	}
+	return r.classified(ErrorFromAnswer(r.Status, r.Header, data, r.body.x.secrets()...))
+}
+
+// unexpected makes the error of an answer of the wrong kind.
+func (r *Response) unexpected(want string) *provider.Error {
+	data, err := r.head()
+	if err != nil {
+		return provider.AsError(err)
+	}
+	if isErrorObject(data) {
+		return r.ErrorFromBody(data)
+	}
+	e := protocolError(r.Status, "the service sent %q where %s was expected: %s",
+		clean(r.ContentType, 60), want, Redact(plainText(data), r.body.x.secrets()...))
+	e.RequestID = RequestID(r.Header)
+	return e
+}
+
+// head reads the beginning of the body, enough for an error, and closes it.
+func (r *Response) head() ([]byte, error) {
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r.body, maxErrorBody))
+}
+
+func (r *Response) classified(e *provider.Error) *provider.Error {
+	if classify := r.body.x.client.classify; classify != nil {
+		classify(e)
+	}
+	return e
+}
+
+// isErrorObject reports whether data is a JSON object that names an error.
+func isErrorObject(data []byte) bool {
+	var object struct {
+		Error json.RawMessage `json:"error"`
+	}
+	return json.Unmarshal(data, &object) == nil && isSet(object.Error)
+}
+
+func protocolError(status int, format string, args ...any) *provider.Error {
+	return &provider.Error{
+		Code:       provider.CodeProtocol,
+		StatusCode: status,
+		Message:    fmt.Sprintf(format, args...),
+		Source:     provider.SourceUpstream,
+	}
+}
+
+func bodyTooLarge(status int, limit int64) *provider.Error {
+	e := protocolError(status, "the service's answer is larger than %d bytes", limit)
+	e.Retry = provider.RetryNever // it would be as large the next time
+	e.Cause = ErrTooLarge
+	return e
+}
