@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -29,7 +30,7 @@ func decodeBody(body []byte, v any) error {
 	case errors.As(err, &wrong):
 		return invalid(wrong.Field, "field %q must be %s, not %s", wrong.Field, jsonKind(wrong.Type), article(wrong.Value))
 	default:
-		return invalid("", "the body cannot be read: %v", err)
+		return invalid("", "the body cannot be understood: %v", err)
 	}
 }
 
@@ -71,6 +72,9 @@ func article(value string) string {
 	case "bool":
 		return "true or false"
 	default:
+		if number, ok := strings.CutPrefix(value, "number "); ok {
+			return number
+		}
 		return "a " + value
 	}
 }

@@ -106,21 +106,21 @@ func (c *call) attempt(ctx context.Context) (bound context.Context, arrived, can
 // result turns what the author's code returned into the status to send. ctx is
 // the context that [call.attempt] made.
 func (c *call) result(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || ctx.Err() == nil || !vague(err) {
+		return c.guard.status(err)
 	}
 	var limit *provider.Error
-	if errors.As(context.Cause(ctx), &limit) && endOfContext(err) {
-		err = &provider.Error{Code: limit.Code, Message: limit.Message, Source: limit.Source, Cause: err}
+	if errors.As(context.Cause(ctx), &limit) {
+		return c.guard.status(&provider.Error{Code: limit.Code, Message: limit.Message, Source: limit.Source, Cause: err})
 	}
-	return c.guard.status(err)
+	return c.guard.status(provider.AsError(ctx.Err()))
 }
 
-// endOfContext reports whether err says no more than that the context ended.
-func endOfContext(err error) bool {
-	code := provider.AsError(err).Code
-	return code == provider.CodeCanceled || code == provider.CodeTimeout ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+// vague reports whether err, returned after the context ended, says no more
+// than that: it carries no class of its own, or one that means the same.
+func vague(err error) bool {
+	var e *provider.Error
+	return !errors.As(err, &e) || e.Code == provider.CodeCanceled || e.Code == provider.CodeTimeout
 }
 
 // Call implements ProviderService.

@@ -152,13 +152,10 @@ func callerLeft(err error) error {
 		Message: "the caller left before the answer was complete", Cause: err}
 }
 
-// heartbeat runs on the timer's goroutine. While a Send holds the mutex it has
-// nothing to add: the stream is then not silent but waits for its reader.
+// heartbeat runs on the timer's goroutine. If a Send holds the mutex because
+// its reader is slow, it waits for it and then finds that the stream is not silent.
 func (s *sink) heartbeat() {
-	if !s.mu.TryLock() {
-		s.beat.Reset(heartbeatEvery)
-		return
-	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return
