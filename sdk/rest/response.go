@@ -59,7 +59,7 @@ func (r *Response) decode(encoding string) {
 		r.body.decode = func(src io.Reader) (io.Reader, error) {
 			decoded, err := gzip.NewReader(src)
 			if err != nil {
-				return nil, fmt.Errorf("not gzip, as it says it is: %w", err)
+				return nil, protocolError(r.Status, "the service's answer is not gzip, as it says it is: %v", err)
 			}
 			return decoded, nil
 		}
@@ -172,8 +172,8 @@ func (r *Response) ErrorFromBody(data []byte) *provider.Error {
 // failure reads an answer that is not a success and makes its error.
 func (r *Response) failure() *provider.Error {
 	data, err := r.head()
-	if err != nil && r.body.x.ctx.Err() != nil {
-		return provider.AsError(err) // the caller left, or the service went silent
+	if e := provider.AsError(err); e != nil && (e.Code == provider.CodeCanceled || e.Code == provider.CodeTimeout) {
+		return e // the caller left, or the service went silent
 	}
 	return r.classified(ErrorFromAnswer(r.Status, r.Header, data, r.body.x.secrets()...))
 }
