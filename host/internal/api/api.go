@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -67,6 +68,8 @@ type exchange struct {
 	w  http.ResponseWriter
 	r  *http.Request
 	id string
+	// timeout is the caller's limit, 0 for none.
+	timeout time.Duration
 	// began is true once the answer's status was written.
 	began bool
 }

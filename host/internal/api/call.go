@@ -1,11 +1,22 @@
 package api
 
-import "github.com/backplane-dev/backplane/sdk/provider"
+import (
+	"context"
+	"net/http"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
 
 // call answers a request of mode "call". base64 is true if vectors must be
 // written as base64. body holds the request's body and is released.
 func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
-	resp, report, err := x.core.Call(x.r.Context(), req)
+	ctx := x.r.Context()
+	if x.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, x.timeout)
+		defer cancel()
+	}
+	resp, report, err := x.core.Call(ctx, req)
 	x.report(report)
 	if err != nil {
 		// The body is left to the garbage collector: a call that was cut short
@@ -13,7 +24,7 @@ func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
 		x.fail(err)
 		return
 	}
-	body.release()
+	defer body.release()
 	x.meta(&resp.Meta)
 	answer := resp.Body
 	if base64 {
@@ -26,5 +37,5 @@ func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
 	if contentType == "" {
 		contentType = "application/json"
 	}
-	x.write(200, contentType, answer)
+	x.write(http.StatusOK, contentType, answer)
 }

@@ -15,11 +15,12 @@ import (
 // use; errors are [*provider.Error] values and reports are valid beside them.
 //
 // Request.Endpoint names the endpoint to use; if it is empty, the request is
-// routed by Request.Model. Request.Timeout is the caller's limit, 0 for none:
-// it bounds a call as a whole, a stream or transfer up to its first answer.
+// routed by Request.Model. The context ends when the caller leaves, with
+// [context.Canceled], or when the caller's own time limit passes, with
+// [context.DeadlineExceeded]; for streams and transfers only until they begin.
 //
-// Request.Body and the upload may be used until the method returns, not longer:
-// their memory is used again afterwards.
+// Request.Body may be used until the method returns, not longer: its memory is
+// used again afterwards. An upload may be read until the answer's end.
 type Core interface {
 	// Call answers an operation of mode "call".
 	Call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error)

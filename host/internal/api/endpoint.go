@@ -96,7 +96,7 @@ func (x *exchange) invoke(id string, op provider.Operation, body *buffer) error 
 	case op.Has(provider.ModeCall):
 		x.call(req, body, wantsBase64(op.Name, &facts))
 	case op.Has(provider.ModeTransfer):
-		x.transfer(&provider.TransferRequest{Request: *req}, body)
+		x.transfer(&provider.TransferRequest{Request: *req})
 	default:
 		return &provider.Error{Code: provider.CodeUnsupported, Source: provider.SourceHost,
 			Message: fmt.Sprintf("operation %q of endpoint %q declares no mode in which it can be called", op.Name, id)}

@@ -41,7 +41,7 @@ func (x *exchange) form(operation, endpoint string, body *buffer) error {
 		Data:       bytes.NewReader(body.data),
 		DataType:   contentType,
 		DataLength: int64(len(body.data)),
-	}, body)
+	})
 	return nil
 }
 

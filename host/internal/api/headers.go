@@ -56,8 +56,8 @@ func first(h http.Header, name string) string {
 // that the path names, "" if it names none.
 func (x *exchange) request(operation, endpoint string) (*provider.Request, error) {
 	h := x.r.Header
-	timeout, err := parseTimeout(first(h, "X-Backplane-Timeout"))
-	if err != nil {
+	var err error
+	if x.timeout, err = parseTimeout(first(h, "X-Backplane-Timeout")); err != nil {
 		return nil, err
 	}
 	if endpoint == "" {
@@ -67,7 +67,6 @@ func (x *exchange) request(operation, endpoint string) (*provider.Request, error
 		Endpoint:   endpoint,
 		Operation:  operation,
 		RequestID:  x.id,
-		Timeout:    timeout,
 		Credential: provider.NewSecret(first(h, "X-Backplane-Api-Key")),
 		Header:     x.forwarded(),
 	}, nil

@@ -84,7 +84,7 @@ func (x *exchange) json(op operation, body *buffer) error {
 	req.Model, req.Body = facts.Model, body.data
 	switch {
 	case op.takes == givesBytes:
-		x.transfer(&provider.TransferRequest{Request: *req}, body)
+		x.transfer(&provider.TransferRequest{Request: *req})
 	case facts.Stream && op.stream != nil:
 		x.stream(req, op.stream, body)
 	default:

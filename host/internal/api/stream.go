@@ -11,8 +11,10 @@ import (
 // stream answers a request of mode "stream" with server-sent events. body holds
 // the request's body and is released.
 func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
-	ctx := x.r.Context()
+	ctx, lift, done := limitUntilBegun(x.r.Context(), x.timeout)
+	defer done()
 	events, report, err := x.core.Stream(ctx, req)
+	lift()
 	x.report(report)
 	if err != nil {
 		// The body is left to the garbage collector: a call that was cut short

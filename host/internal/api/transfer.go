@@ -16,29 +16,26 @@ const copyRoom = 32 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyRoom]byte) }}
 
-// transfer answers a request of mode "transfer" with bytes. body holds the
-// request's body or upload, nil if the upload is passed on while it arrives; it
-// is released.
-func (x *exchange) transfer(req *provider.TransferRequest, body *buffer) {
-	resp, report, err := x.core.Transfer(x.r.Context(), req)
+// transfer answers a request of mode "transfer" with bytes.
+//
+// The memory of its body is left to the garbage collector: the answer can be
+// complete before the plugin has read all of an upload.
+func (x *exchange) transfer(req *provider.TransferRequest) {
+	ctx, lift, done := limitUntilBegun(x.r.Context(), x.timeout)
+	defer done()
+	resp, report, err := x.core.Transfer(ctx, req)
+	lift()
 	x.report(report)
 	if err != nil {
-		// The body is left to the garbage collector: a call that was cut short
-		// may still be reading it.
 		x.fail(err)
 		return
 	}
-	// The plugin may answer before it has read everything, so the upload is
-	// not used again before the answer is complete.
-	if x.download(resp) && body != nil {
-		body.release()
-	}
+	x.download(resp)
 }
 
-// download passes the bytes of an answer on and reports whether it got to the
-// end. The status is written once the first bytes are there: until then, a
-// failure is an ordinary error.
-func (x *exchange) download(resp *provider.TransferResponse) bool {
+// download passes the bytes of an answer on. The status is written once the
+// first bytes are there: until then, a failure is an ordinary error.
+func (x *exchange) download(resp *provider.TransferResponse) {
 	defer func() { _ = resp.Body.Close() }() // it has been read, or is given up
 	room := copyBuffers.Get().(*[copyRoom]byte)
 	defer copyBuffers.Put(room)
@@ -46,15 +43,17 @@ func (x *exchange) download(resp *provider.TransferResponse) bool {
 	for {
 		n, err := resp.Body.Read(room[:])
 		if n > 0 && out.write(room[:n]) != nil {
-			return false // the caller left
+			return // the caller left
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
-			return out.write(nil) == nil
+			// A failure means that the caller left.
+			_ = out.write(nil)
+			return
 		case !x.began:
 			x.fail(err)
-			return false
+			return
 		default:
 			// Bytes have no place for an error. A cut connection tells the
 			// caller that the answer is not complete.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -33,29 +35,30 @@ func (x *exchange) upload(id, name string) {
 	}
 	req.Model, req.Body = x.r.URL.Query().Get("model"), queryParams(x.r)
 	transfer := &provider.TransferRequest{Request: *req, DataType: first(x.r.Header, "Content-Type")}
-	body, err := x.attach(transfer)
+	stop, err := x.attach(transfer)
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	x.transfer(transfer, body)
+	defer stop()
+	x.transfer(transfer)
 }
 
 // attach gives the transfer its upload: in memory if it is small, so that it
-// can be sent again, else as it arrives.
-func (x *exchange) attach(t *provider.TransferRequest) (*buffer, error) {
+// can be sent again, else as it arrives. stop ends the reading.
+func (x *exchange) attach(t *provider.TransferRequest) (stop func(), err error) {
 	n := x.r.ContentLength
 	switch {
 	case n == 0:
 		t.DataType = ""
-		return nil, nil
+		return func() {}, nil
 	case n > 0 && n <= x.opts.MaxBodyBytes:
 		body, err := x.readBody()
 		if err != nil {
 			return nil, err
 		}
 		t.Data, t.DataLength = bytes.NewReader(body.data), int64(len(body.data))
-		return body, nil
+		return func() {}, nil
 	case n > x.opts.MaxUploadBytes:
 		return nil, x.tooLarge(x.opts.MaxUploadBytes)
 	}
@@ -66,24 +69,64 @@ func (x *exchange) attach(t *provider.TransferRequest) (*buffer, error) {
 	// The plugin may answer before it has read everything. Writers that cannot
 	// do both at once, as in tests, read first.
 	_ = control.EnableFullDuplex()
-	t.Data = &uploadReader{x: x, control: control, left: x.opts.MaxUploadBytes}
-	t.DataLength = n
-	return nil, nil
+	upload := &uploadReader{x: x, control: control, left: x.opts.MaxUploadBytes}
+	t.Data, t.DataLength = upload, n
+	return upload.stop, nil
 }
 
-// uploadReader passes an upload on within its limits.
+// uploadReader passes an upload on within its limits. Read is called by one
+// goroutine, which can outlive the exchange; stop by another.
 type uploadReader struct {
 	x       *exchange
 	control *http.ResponseController
 	left    int64
 	read    int
+
+	mu      sync.Mutex
+	ended   bool // all was read
+	stopped bool // from then on the connection belongs to the next request
+}
+
+// stop ends a read under way and makes later ones fail.
+func (u *uploadReader) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.stopped = true
+	if !u.ended {
+		// What is not read by now is not wanted. net/http notices that the rest
+		// cannot be read, and closes the connection after the answer.
+		_ = u.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// before sets the limit of a read and reports whether it is allowed.
+func (u *uploadReader) before() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.stopped {
+		return false
+	}
+	u.x.watch(u.control, u.x.opts.ReadTimeout)
+	return true
+}
+
+// after lifts the limit of a read that returned err.
+func (u *uploadReader) after(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.ended = errors.Is(err, io.EOF)
+	if !u.stopped {
+		u.x.unwatch(u.control)
+	}
 }
 
 // Read implements [io.Reader].
 func (u *uploadReader) Read(p []byte) (int, error) {
-	u.x.watch(u.control, u.x.opts.ReadTimeout)
-	defer u.x.unwatch(u.control)
+	if !u.before() {
+		return 0, callerFault(provider.CodeCanceled, "the exchange is over")
+	}
 	n, err := u.x.r.Body.Read(p)
+	u.after(err)
 	u.read += n
 	if u.left -= int64(n); u.left < 0 {
 		return 0, callerFault(provider.CodeTooLarge, fmt.Sprintf("the upload is larger than %d bytes, the most that is taken", u.x.opts.MaxUploadBytes))

@@ -1,0 +1,46 @@
+package metrics
+
+// Instrument describes one metric.
+type Instrument struct {
+	// Name in OpenTelemetry's form; Prometheus shows dots as underscores and
+	// appends unit and "_total".
+	Name, Unit, Description string
+}
+
+// The histograms, recorded when a request ends. Their labels are
+// gen_ai.operation.name, gen_ai.provider.name, backplane.endpoint and, where the
+// request failed, error.type.
+var (
+	requestDuration  = Instrument{"gen_ai.server.request.duration", "s", "Time from a request's arrival at its endpoint to its end."}
+	timeToFirstToken = Instrument{"gen_ai.server.time_to_first_token", "s", "Time from the start of the last attempt to the first chunk of a stream."}
+	tokenUsage       = Instrument{"gen_ai.client.token.usage", "{token}", "Tokens of a request, by gen_ai.token.type, as the provider reported them."}
+	queueWait        = Instrument{"backplane.queue.wait", "s", "Time that a request waited in its endpoint's queue."}
+)
+
+// The counters and gauges, read when asked for. Those of endpoints have the
+// labels backplane.endpoint and gen_ai.provider.name, those of plugins
+// backplane.provider.
+var (
+	requests      = Instrument{"backplane.requests", "{request}", "Requests that ended, by backplane.outcome: success, error or canceled."}
+	errorsByCode  = Instrument{"backplane.errors", "{error}", "Requests that failed, by error.type."}
+	attempts      = Instrument{"backplane.attempts", "{attempt}", "Calls made to the plugin."}
+	retries       = Instrument{"backplane.retries", "{attempt}", "Calls made to the plugin after a request's first."}
+	queueDepth    = Instrument{"backplane.queue.depth", "{request}", "Requests that wait in the queue now."}
+	queueSize     = Instrument{"backplane.queue.size", "By", "Bytes of the bodies that wait in the queue now."}
+	inFlight      = Instrument{"backplane.in_flight", "{request}", "Requests that hold a slot of the endpoint now."}
+	circuitState  = Instrument{"backplane.circuit.state", "", "1 for the state that the circuit breaker is in, 0 for the others; by backplane.state."}
+	circuitTrips  = Instrument{"backplane.circuit.trips", "{trip}", "Openings of the circuit breaker."}
+	pluginState   = Instrument{"backplane.plugin.state", "", "1 for the state that the plugin is in, 0 for the others; by backplane.state."}
+	pluginStarts  = Instrument{"backplane.plugin.starts", "{process}", "Processes of the plugin that were started."}
+	pluginRestart = Instrument{"backplane.plugin.restarts", "{process}", "Processes of the plugin that were started after a crash."}
+	pluginCalls   = Instrument{"backplane.plugin.in_flight", "{call}", "Calls that the plugin works on now."}
+)
+
+// Instruments lists all metrics.
+func Instruments() []Instrument {
+	return []Instrument{
+		requestDuration, timeToFirstToken, tokenUsage, queueWait,
+		requests, errorsByCode, attempts, retries, queueDepth, queueSize, inFlight, circuitState, circuitTrips,
+		pluginState, pluginStarts, pluginRestart, pluginCalls,
+	}
+}

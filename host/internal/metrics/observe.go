@@ -1,0 +1,115 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/backplane-dev/backplane/host/status"
+)
+
+// observed are the instruments that are read from snapshots.
+type observed struct {
+	all      []metric.Observable
+	counters map[Instrument]metric.Int64ObservableCounter
+	gauges   map[Instrument]metric.Int64ObservableGauge
+}
+
+// observe makes the counters and gauges and has them read from the source.
+func observe(meter metric.Meter, source Source) error {
+	o := observed{counters: make(map[Instrument]metric.Int64ObservableCounter), gauges: make(map[Instrument]metric.Int64ObservableGauge)}
+	for _, in := range []Instrument{requests, errorsByCode, attempts, retries, circuitTrips, pluginStarts, pluginRestart} {
+		c, err := meter.Int64ObservableCounter(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
+		if err != nil {
+			return fmt.Errorf("make counter %s: %w", in.Name, err)
+		}
+		o.counters[in], o.all = c, append(o.all, c)
+	}
+	for _, in := range []Instrument{queueDepth, queueSize, inFlight, circuitState, pluginState, pluginCalls} {
+		g, err := meter.Int64ObservableGauge(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
+		if err != nil {
+			return fmt.Errorf("make gauge %s: %w", in.Name, err)
+		}
+		o.gauges[in], o.all = g, append(o.all, g)
+	}
+	_, err := meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
+		if source.Stats != nil {
+			for _, s := range source.Stats() {
+				o.endpoint(to, &s)
+			}
+		}
+		if source.Providers != nil {
+			for _, p := range source.Providers() {
+				o.plugin(to, &p)
+			}
+		}
+		return nil
+	}, o.all...)
+	if err != nil {
+		return fmt.Errorf("register the metrics' callback: %w", err)
+	}
+	return nil
+}
+
+// endpoint reports one endpoint's snapshot.
+func (o *observed) endpoint(to metric.Observer, s *status.Stats) {
+	l := labeler{to, []attribute.KeyValue{
+		attribute.String("backplane.endpoint", s.Endpoint),
+		attribute.String("gen_ai.provider.name", ProviderName(s.Provider)),
+	}}
+	l.count(o.counters[requests], s.Success, attribute.String("backplane.outcome", "success"))
+	l.count(o.counters[requests], s.Errors, attribute.String("backplane.outcome", "error"))
+	l.count(o.counters[requests], s.Canceled, attribute.String("backplane.outcome", "canceled"))
+	for code, n := range s.ErrorsByCode {
+		l.count(o.counters[errorsByCode], n, attribute.String("error.type", string(code)))
+	}
+	l.count(o.counters[attempts], s.Attempts)
+	l.count(o.counters[retries], s.Retries)
+	l.gauge(o.gauges[queueDepth], int64(s.Queued))
+	l.gauge(o.gauges[queueSize], s.QueuedBytes)
+	l.gauge(o.gauges[inFlight], int64(s.InFlight))
+	for _, state := range []status.CircuitState{status.CircuitClosed, status.CircuitOpen, status.CircuitHalfOpen, status.CircuitDisabled} {
+		l.state(o.gauges[circuitState], string(state), s.Circuit.State == state)
+	}
+	l.count(o.counters[circuitTrips], s.Circuit.Trips)
+}
+
+// plugin reports one provider's snapshot.
+func (o *observed) plugin(to metric.Observer, p *status.Provider) {
+	l := labeler{to, []attribute.KeyValue{attribute.String("backplane.provider", p.Name)}}
+	for _, state := range []status.ProviderState{status.ProviderStarting, status.ProviderReady, status.ProviderBackoff,
+		status.ProviderFailed, status.ProviderStopped} {
+		l.state(o.gauges[pluginState], string(state), p.State == state)
+	}
+	l.count(o.counters[pluginStarts], p.Generation)
+	l.count(o.counters[pluginRestart], p.Restarts)
+	l.gauge(o.gauges[pluginCalls], int64(p.InFlight))
+}
+
+// labeler reports values that share labels.
+type labeler struct {
+	to     metric.Observer
+	common []attribute.KeyValue
+}
+
+func (l labeler) with(more []attribute.KeyValue) metric.ObserveOption {
+	return metric.WithAttributes(append(l.common[:len(l.common):len(l.common)], more...)...)
+}
+
+func (l labeler) count(c metric.Int64ObservableCounter, n uint64, more ...attribute.KeyValue) {
+	l.to.ObserveInt64(c, int64(n), l.with(more)) // a count does not reach 2^63
+}
+
+func (l labeler) gauge(g metric.Int64ObservableGauge, n int64, more ...attribute.KeyValue) {
+	l.to.ObserveInt64(g, n, l.with(more))
+}
+
+func (l labeler) state(g metric.Int64ObservableGauge, name string, now bool) {
+	var n int64
+	if now {
+		n = 1
+	}
+	l.gauge(g, n, attribute.String("backplane.state", name))
+}
