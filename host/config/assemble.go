@@ -1,0 +1,129 @@
+package config
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// assemble builds what the host's own blocks say. Where a block has mistakes its
+// defaults stand in, so that the rest can still be looked at.
+func (f *File) assemble() {
+	f.config = Config{LogLevel: defaultLogLevel, Server: f.readServer()}
+	if f.log != nil && f.log.str("level") != "" {
+		f.config.LogLevel = f.log.str("level")
+	}
+	for _, s := range f.providers {
+		f.config.Providers = append(f.config.Providers, f.readProvider(s))
+	}
+	for _, s := range f.routes {
+		f.config.Routes = append(f.config.Routes, Route{Pattern: s.label, Endpoints: stringsIn(s.values["endpoints"]), Model: s.str("model")})
+	}
+}
+
+// DefaultServer is the server of a configuration without a server block.
+func DefaultServer() Server {
+	return Server{
+		Listen: defaultListen, Admin: DefaultAdminAddr(), PluginDir: DefaultPluginDir(),
+		MaxBodyBytes: defaultMaxBody, ShutdownTimeout: defaultShutdownTimeout,
+	}
+}
+
+func (f *File) readServer() Server {
+	server := DefaultServer()
+	s := f.server
+	if s == nil {
+		return server
+	}
+	if dir := s.str("plugin_dir"); dir != "" {
+		server.PluginDir = f.relative(dir)
+	}
+	values := struct {
+		Listen          *string               `json:"listen"`
+		Admin           *string               `json:"admin"`
+		MaxBodySize     *schema.SizeValue     `json:"max_body_size"`
+		ShutdownTimeout *schema.DurationValue `json:"shutdown_timeout"`
+	}{&server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes), span(&server.ShutdownTimeout)}
+	f.decodeRaw(s, &values)
+	return server
+}
+
+func (f *File) readProvider(s *section) Provider {
+	p := Provider{Name: s.label, StartTimeout: defaultStartTimeout, Defaults: Defaults{Model: s.str("model"), Policy: DefaultPolicy()}}
+	if path := s.str("path"); path != "" {
+		p.Path = f.relative(path)
+	}
+	p.Defaults.APIKey = secretIn(s.values["api_key"])
+	p.Env = f.environment(s)
+	f.decodeRaw(s, &struct {
+		StartTimeout *schema.DurationValue `json:"start_timeout"`
+	}{span(&p.StartTimeout)})
+	f.decodeRaw(s, &p.Defaults.Policy)
+	return p
+}
+
+// environment is what a provider's process finds in its environment.
+func (f *File) environment(s *section) map[string]string {
+	env := make(map[string]string)
+	for _, name := range stringsIn(s.values["forward_env"]) {
+		if value, ok := f.env(name); ok {
+			env[name] = value
+		}
+	}
+	given, _ := s.values["env"].(map[string]any)
+	for name, value := range given {
+		if text, ok := value.(string); ok {
+			env[name] = text
+		}
+	}
+	return env
+}
+
+// decodeRaw decodes a block without mistakes; one with mistakes changes nothing.
+func (f *File) decodeRaw(s *section, into any) {
+	if s.raw == nil {
+		return
+	}
+	if err := json.Unmarshal(s.raw, into); err != nil {
+		f.errorAt(s, "", s.header, "Invalid settings", sentence(err.Error()))
+	}
+}
+
+// relative resolves a path against the folder of the file.
+func (f *File) relative(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(filepath.Dir(f.name), path)
+}
+
+// stringsIn returns the strings of a list.
+func stringsIn(v any) []string {
+	list, _ := v.([]any)
+	var out []string
+	for _, e := range list {
+		if s, ok := e.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Server returns the server block with its defaults, known before
+// [File.Resolve] so that the providers' binaries can be found.
+func (f *File) Server() Server { return f.config.Server }
+
+// Providers returns the providers in the order of the file, still without their
+// settings: what must be found and described before [File.Resolve].
+func (f *File) Providers() []Provider { return slices.Clone(f.config.Providers) }
+
+// ProviderNames returns the names of the providers in the order of the file.
+func (f *File) ProviderNames() []string {
+	names := make([]string, len(f.config.Providers))
+	for i, p := range f.config.Providers {
+		names[i] = p.Name
+	}
+	return names
+}

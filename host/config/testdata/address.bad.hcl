@@ -1,0 +1,8 @@
+server {
+  listen = "localhost"
+  admin  = "/run/backplane.sock"
+}
+
+log {
+  level = "verbose"
+}

@@ -1,0 +1,10 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+}
+
+endpoint "fast" {
+  provider = "echo"
+  modle    = "echo-2"
+}

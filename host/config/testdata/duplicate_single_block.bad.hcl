@@ -1,0 +1,12 @@
+server {}
+server {}
+
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+  queue {}
+  queue {}
+  settings {}
+  settings {}
+}

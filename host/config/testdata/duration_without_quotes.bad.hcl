@@ -1,0 +1,6 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+  timeout  = 60s
+}

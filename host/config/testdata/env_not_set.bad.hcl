@@ -1,0 +1,6 @@
+provider "openai" {}
+
+endpoint "fast" {
+  provider = "openai"
+  api_key  = env("NOT_SET")
+}

@@ -1,0 +1,9 @@
+provider "acme" {}
+
+endpoint "fast" {
+  provider = "acme"
+  timeout  = env("ACME_TIMEOUT")
+  settings {
+    region = env("ACME_API_KEY")
+  }
+}

@@ -1,0 +1,11 @@
+provider "openai" {}
+
+endpoint "missing" {
+  provider = "openai"
+  api_key  = file("keys/none.txt")
+}
+
+endpoint "folder" {
+  provider = "openai"
+  api_key  = file("keys")
+}

@@ -1,0 +1,13 @@
+server "main" {}
+
+provider {}
+
+endpoint "a" "b" {
+  provider = "echo"
+}
+
+provider "echo" {
+  queue "big" {
+    size = 5
+  }
+}

@@ -1,0 +1,7 @@
+provider "echo" {}
+
+endpoint "fast" {
+  model = "echo-1"
+}
+
+route "gpt-*" {}

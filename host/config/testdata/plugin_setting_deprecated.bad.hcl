@@ -1,0 +1,9 @@
+provider "acme" {}
+
+endpoint "fast" {
+  provider = "acme"
+  settings {
+    region  = "eu"
+    retries = 2
+  }
+}

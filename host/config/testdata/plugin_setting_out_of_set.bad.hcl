@@ -1,0 +1,8 @@
+provider "acme" {}
+
+endpoint "fast" {
+  provider = "acme"
+  settings {
+    region = "eur"
+  }
+}

@@ -1,0 +1,11 @@
+provider "acme" {
+  settings {
+    cache = "16 megs"
+  }
+}
+
+provider "echo" {
+  settings {
+    anything = 1
+  }
+}

@@ -1,0 +1,9 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+}
+
+route "fast" {
+  endpoints = ["fast"]
+}

@@ -1,0 +1,3 @@
+endpoint "fast" {
+  api_key = "sk-hunter2-unterminated
+}

@@ -1,0 +1,4 @@
+server {
+  listen = ":1"
+  listen = ":2"
+}

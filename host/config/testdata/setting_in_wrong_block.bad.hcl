@@ -1,0 +1,6 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider       = "echo"
+  max_concurrent = 5
+}

@@ -1,0 +1,8 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+  queue {
+    max_concurent = 5
+  }
+}

@@ -1,0 +1,5 @@
+provider "echo" {
+
+endpoint "fast" {
+  provider = "echo"
+}

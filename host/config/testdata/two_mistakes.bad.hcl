@@ -1,0 +1,13 @@
+provider "acme" {}
+
+endpoint "slow" {
+  provider = "acme"
+  timeout  = 5
+  settings {
+    region = "mars"
+  }
+}
+
+server {
+  listn = ":1"
+}

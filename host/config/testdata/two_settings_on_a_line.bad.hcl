@@ -1,0 +1,3 @@
+provider "echo" {
+  queue { size = 100  max_concurrent = 5 }
+}

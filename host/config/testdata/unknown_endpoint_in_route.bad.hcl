@@ -1,0 +1,9 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+}
+
+route "gpt-*" {
+  endpoints = ["fats", "fast", "slow"]
+}

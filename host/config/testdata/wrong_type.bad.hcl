@@ -1,0 +1,12 @@
+provider "echo" {}
+
+endpoint "fast" {
+  provider = "echo"
+  retry {
+    max    = "three"
+    factor = "2"
+  }
+  stats {
+    recent = "false"
+  }
+}
