@@ -1,0 +1,74 @@
+package endpoint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// admit refuses what needs no attempt to be refused.
+func (e *Endpoint) admit(r *run) *provider.Error {
+	op, ok := e.operations[r.req.Operation]
+	r.op = op
+	switch {
+	case e.closing.Err() != nil:
+		return errClosing(nil)
+	case !ok:
+		return hostError(provider.Unsupported(r.req.Operation, e.offers()))
+	case !op.Has(r.mode):
+		return hostError(provider.Errorf(provider.CodeUnsupported,
+			"operation %q cannot be called in mode %q; it offers %s", op.Name, r.mode, joinModes(op.Modes)))
+	case e.manifest.Credential.Required && !e.hasKey.Load() && r.req.Credential.IsZero():
+		return e.errNoKey()
+	default:
+		return nil
+	}
+}
+
+// offers lists the endpoint's operations for an error message.
+func (e *Endpoint) offers() string {
+	names := make([]string, 0, len(e.manifest.Operations))
+	for _, op := range e.manifest.Operations {
+		names = append(names, op.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func joinModes(modes []provider.Mode) string {
+	words := make([]string, 0, len(modes))
+	for _, m := range modes {
+		words = append(words, string(m))
+	}
+	return strings.Join(words, ", ")
+}
+
+func (e *Endpoint) errNoKey() *provider.Error {
+	hint := ""
+	if env := e.manifest.Credential.Env; len(env) > 0 {
+		hint = " or the environment variable " + strings.Join(env, " or ")
+	}
+	return hostError(provider.Errorf(provider.CodeAuth,
+		"endpoint %q has no API key; set its api_key%s, or send a key with the request", e.id, hint))
+}
+
+// errClosing is the refusal of an endpoint that closes. last is the error of
+// the request's last attempt, if it had one.
+func errClosing(last *provider.Error) *provider.Error {
+	e := &provider.Error{
+		Code: provider.CodeShutdown, Source: provider.SourceHost,
+		Message: "the endpoint is closing and takes no more requests",
+	}
+	if last != nil {
+		e.Message = fmt.Sprintf("the endpoint is closing and does not repeat the request; its last attempt failed: %s", last.Message)
+		e.Cause = last
+	}
+	return e
+}
+
+func hostError(e *provider.Error) *provider.Error {
+	e.Source = provider.SourceHost
+	return e
+}

@@ -1,0 +1,148 @@
+// Package endpoint takes requests through queue, circuit breaker, retries and
+// time limits to a provider's plugin, and keeps the numbers.
+//
+// Read [Endpoint.do] first: it is the whole chain in one function. A request is
+// a [run]; each of its tries is an [attempt], which holds a slot of the queue
+// and a permit of the breaker; a stream or transfer that has begun to answer is
+// a [tail], which keeps them until its end.
+package endpoint
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/circuit"
+	"github.com/backplane-dev/backplane/host/internal/queue"
+	"github.com/backplane-dev/backplane/host/internal/retry"
+	"github.com/backplane-dev/backplane/host/internal/stats"
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// Backend is a provider's running process, whichever it is at the moment. Its
+// methods are safe for concurrent use, return soon after ctx ends, and fail
+// with an [*provider.Error].
+type Backend interface {
+	Call(ctx context.Context, req *provider.Request) (*provider.Response, error)
+	Stream(ctx context.Context, req *provider.Request) (provider.EventStream, error)
+	Transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, error)
+}
+
+// Config makes an [Endpoint].
+type Config struct {
+	ID       string
+	Provider string
+	// Model is reported for requests that name none.
+	Model    string
+	Revision uint64
+	Manifest provider.Manifest
+	// HasKey is true if a credential is configured.
+	HasKey  bool
+	Policy  config.Policy
+	Backend Backend
+	// Observer is told of each request's end; nil for none.
+	Observer Observer
+	// OnCircuit is told of each change of the circuit's state; nil for none.
+	OnCircuit func(status.Transition)
+}
+
+// Endpoint is one way to call a provider, with its own queue, breaker, retry
+// budget and numbers. It is safe for concurrent use.
+type Endpoint struct {
+	id, provider string
+	operations   map[string]provider.Operation
+	manifest     provider.Manifest
+	backend      Backend
+	observer     Observer
+
+	hasKey   atomic.Bool
+	settings atomic.Pointer[settings]
+	queue    *queue.Queue
+	breaker  *circuit.Breaker
+	stats    *stats.Recorder
+
+	closing context.Context // ends with Close
+	close   context.CancelFunc
+}
+
+// settings are what Reconfigure changes. A request keeps those it began with.
+type settings struct {
+	policy   config.Policy
+	model    string
+	revision uint64
+	retry    *retry.Policy
+}
+
+// New makes an endpoint that takes requests at once.
+func New(cfg Config) *Endpoint {
+	e := &Endpoint{
+		id: cfg.ID, provider: cfg.Provider, manifest: cfg.Manifest,
+		operations: make(map[string]provider.Operation, len(cfg.Manifest.Operations)),
+		backend:    cfg.Backend, observer: cfg.Observer,
+		queue:   queue.New(limits(cfg.Policy.Queue)),
+		breaker: circuit.New(cfg.Policy.Breaker, cfg.OnCircuit),
+		stats:   stats.New(cfg.Policy.Stats.Recent),
+	}
+	for _, op := range cfg.Manifest.Operations {
+		e.operations[op.Name] = op
+	}
+	e.closing, e.close = context.WithCancel(context.Background())
+	e.hasKey.Store(cfg.HasKey)
+	e.settings.Store(&settings{
+		policy: cfg.Policy, model: cfg.Model, revision: cfg.Revision,
+		retry: retry.New(cfg.Policy.Retry, nil),
+	})
+	return e
+}
+
+// Reconfigure changes policy, model and revision for the requests that come
+// after it. Stats, the breaker's state, the retry budget and the requests in the
+// queue are kept.
+func (e *Endpoint) Reconfigure(policy config.Policy, model string, revision uint64) {
+	budget := e.settings.Load().retry.Budget()
+	e.settings.Store(&settings{
+		policy: policy, model: model, revision: revision,
+		retry: retry.New(policy.Retry, budget),
+	})
+	e.queue.Resize(limits(policy.Queue))
+	e.breaker.Configure(policy.Breaker)
+	e.stats.KeepRecent(policy.Stats.Recent)
+}
+
+// SetHasKey says whether a credential is configured.
+func (e *Endpoint) SetHasKey(has bool) { e.hasKey.Store(has) }
+
+// Close refuses new requests and those that wait, in the queue or between two
+// attempts, with CodeShutdown. Attempts that are running finish.
+func (e *Endpoint) Close() {
+	e.close()
+	e.queue.Close()
+}
+
+// Stats returns a snapshot of the endpoint's numbers.
+func (e *Endpoint) Stats() status.Stats {
+	q := e.queue.Stats()
+	s := status.Stats{
+		Endpoint: e.id, Provider: e.provider,
+		Queued: q.Waiting, QueuedBytes: q.Bytes, InFlight: q.InFlight,
+		Circuit: e.breaker.Status(),
+	}
+	e.stats.Snapshot(&s)
+	return s
+}
+
+// Recent returns up to limit recent requests, newest first; all that are kept
+// if limit is 0.
+func (e *Endpoint) Recent(limit int) []status.Request { return e.stats.Recent(limit) }
+
+// ResetStats starts counters and recent requests anew. Queue and breaker are
+// left alone.
+func (e *Endpoint) ResetStats() { e.stats.Reset() }
+
+// limits translates the configuration of the queue.
+func limits(c config.Queue) queue.Limits {
+	return queue.Limits{
+		MaxConcurrent: c.MaxConcurrent, Size: c.Size, MaxBytes: c.MaxBytes, Unbounded: !c.Enabled,
+	}
+}

@@ -1,0 +1,167 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// limit is a time limit of the policy. As the cause of a context's end it says
+// that the limit has passed.
+type limit struct {
+	name    string // as in the configuration
+	figure  time.Duration
+	without string // what did not come in time
+}
+
+func (l *limit) Error() string {
+	return fmt.Sprintf("%s of %s passed without %s", l.name, schema.FormatDuration(l.figure), l.without)
+}
+
+func (l *limit) err() *provider.Error {
+	return &provider.Error{Code: provider.CodeTimeout, Source: provider.SourceHost, Message: l.Error()}
+}
+
+// timeout is the limit of the whole request, of a stream or transfer until it
+// begins to answer.
+func (r *run) timeout() *limit {
+	return &limit{name: "timeout", figure: r.set.policy.Timeout, without: r.without()}
+}
+
+// attemptLimit is the shortest limit of one attempt, nil if there is none.
+func (r *run) attemptLimit() *limit {
+	p := &r.set.policy
+	var l *limit
+	if d := p.AttemptTimeout; d > 0 {
+		l = &limit{name: "attempt_timeout", figure: d, without: r.without()}
+	}
+	if d := p.FirstTokenTimeout; d > 0 && r.mode == provider.ModeStream && (l == nil || d <= l.figure) {
+		l = &limit{name: "first_token_timeout", figure: d, without: r.without()}
+	}
+	return l
+}
+
+// idleLimit is the limit of the silence after the answer has begun.
+func (r *run) idleLimit() *limit {
+	if d := r.set.policy.IdleTimeout; d > 0 {
+		return &limit{name: "idle_timeout", figure: d, without: r.without()}
+	}
+	return nil
+}
+
+// without is what a request waits for.
+func (r *run) without() string {
+	switch r.mode {
+	case provider.ModeStream:
+		return "a chunk"
+	case provider.ModeTransfer:
+		return "data"
+	default:
+		return "an answer"
+	}
+}
+
+// startTimer starts the timeout. It ends the run's context by hand, since a
+// context's own deadline could not be lifted when a stream begins.
+func (r *run) startTimer() {
+	d := r.set.policy.Timeout
+	if d <= 0 {
+		return
+	}
+	r.timer = time.AfterFunc(d, func() { r.cancel(r.timeout()) })
+}
+
+// attemptTime is the time that an attempt has, 0 if it is not limited.
+func (r *run) attemptTime(now time.Time) time.Duration {
+	d := r.set.policy.AttemptTimeout
+	if r.deadline.IsZero() {
+		return d
+	}
+	rest := max(r.deadline.Sub(now), time.Millisecond)
+	if d <= 0 {
+		return rest
+	}
+	return min(d, rest)
+}
+
+// left is the error of a request whose context has ended; when says what it was
+// at, in words.
+func (r *run) left(ctx context.Context, when string) *provider.Error {
+	cause := context.Cause(ctx)
+	var l *limit
+	switch {
+	case errors.As(cause, &l):
+		e := l.err()
+		if r.report.QueueWait > 0 {
+			e.Message += fmt.Sprintf("; %s of it went by in the queue", schema.FormatDuration(r.report.QueueWait.Round(time.Millisecond)))
+		}
+		return e
+	case errors.Is(r.caller.Err(), context.DeadlineExceeded):
+		return &provider.Error{
+			Code: provider.CodeTimeout, Source: provider.SourceHost, Cause: cause,
+			Message: "the deadline that the caller had set passed " + when,
+		}
+	default:
+		return &provider.Error{
+			Code: provider.CodeCanceled, Source: provider.SourceCaller, Cause: cause,
+			Message: "the caller left " + when,
+		}
+	}
+}
+
+// interrupted is the error of a request whose pause between attempts was cut
+// short.
+func (r *run) interrupted() *provider.Error {
+	if r.ctx.Err() != nil {
+		e := r.left(r.ctx, "between two attempts")
+		e.Cause = errors.Join(e.Cause, r.last)
+		return e
+	}
+	return errClosing(r.last)
+}
+
+// sleepUntil waits for the given moment, unless the request or the endpoint
+// ends first.
+func (r *run) sleepUntil(at time.Time) *provider.Error {
+	d := time.Until(at)
+	if at.IsZero() || d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-r.ctx.Done():
+	case <-r.e.closing.Done():
+	}
+	return r.interrupted()
+}
+
+// pauseContext is the context of the retrier's sleeps. It ends with the
+// request's and also when the endpoint closes. The retrier asks for Done only
+// when it sleeps, so that requests that need no retry do not pay for it.
+type pauseContext struct {
+	context.Context
+	closing context.Context
+	undo    func()
+}
+
+// Done makes the channel for one sleep; over takes it back.
+func (p *pauseContext) Done() <-chan struct{} {
+	ctx, cancel := context.WithCancel(p.Context)
+	stop := context.AfterFunc(p.closing, cancel)
+	p.undo = func() { stop(); cancel() }
+	return ctx.Done()
+}
+
+func (p *pauseContext) over() {
+	if p.undo != nil {
+		p.undo()
+		p.undo = nil
+	}
+}

@@ -1,0 +1,132 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// trialTime is how long the first request after a hold keeps the others
+// waiting. A service that still refuses does so at once; one that works on the
+// request for this long has taken it.
+const trialTime = time.Second
+
+// gate keeps requests away from a service that asked for it. It is open, shut
+// until a moment, or ajar: then one request, the trial, goes ahead, and its fate
+// decides. Its fields are guarded by the queue's lock.
+type gate struct {
+	phase phase
+	until time.Time // end of the hold
+	due   time.Time // when the timer has something to do
+	timer *time.Timer
+	trial uint64 // number of the latest trial
+}
+
+type phase uint8
+
+const (
+	phaseOpen  phase = iota
+	phaseShut        // until a moment
+	phaseAjar        // the next request is the trial
+	phaseTrial       // a trial is under way
+)
+
+func (g *gate) open() bool { return g.phase == phaseOpen }
+
+// admits reports whether a gated request may pass now.
+func (g *gate) admits() bool { return g.phase == phaseOpen || g.phase == phaseAjar }
+
+// beyond reports whether the gate stays shut longer than until the deadline.
+func (g *gate) beyond(deadline time.Time) bool {
+	return g.phase == phaseShut && !deadline.IsZero() && !g.until.Before(deadline)
+}
+
+func (g *gate) stop() {
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+}
+
+func (g *gate) refusal() error {
+	rest := max(time.Until(g.until), time.Millisecond)
+	return &provider.Error{
+		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest,
+		Message: fmt.Sprintf("the service asked to wait; %s of it are left, which is more than this request has",
+			schema.FormatDuration(rest.Round(time.Millisecond))),
+	}
+}
+
+// Hold shuts the gate until the given moment, or longer if it is shut for
+// longer already. Until then no slot is granted; then one request goes ahead,
+// and the others follow once it got through ([Slot.Passed]) or was not refused
+// for a second. Requests that would be too late by then are refused now. Slots
+// that are taken, and ungated requests, are not affected.
+func (q *Queue) Hold(until time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || time.Until(until) <= 0 || (q.gate.phase == phaseShut && !until.After(q.gate.until)) {
+		return
+	}
+	q.gate.phase, q.gate.until = phaseShut, until
+	q.setTimer(until)
+	for w := q.waiting.first; w != nil; {
+		next := w.next
+		if !w.Ungated && q.gate.beyond(w.Deadline) {
+			q.fail(w, q.gate.refusal())
+		}
+		w = next
+	}
+}
+
+func (q *Queue) setTimer(due time.Time) {
+	q.gate.due = due
+	if q.gate.timer == nil {
+		q.gate.timer = time.AfterFunc(time.Until(due), q.gateTimer)
+		return
+	}
+	q.gate.timer.Reset(time.Until(due))
+}
+
+// gateTimer ends a hold, or a trial that took long enough to count as passed.
+func (q *Queue) gateTimer() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || time.Until(q.gate.due) > 0 {
+		return // set anew or stopped while this call waited for the lock
+	}
+	switch q.gate.phase {
+	case phaseShut:
+		q.gate.phase = phaseAjar
+	case phaseTrial:
+		q.gate.phase = phaseOpen
+	}
+	q.serve()
+}
+
+// beginTrial makes the request that is being granted a slot the trial.
+func (q *Queue) beginTrial() uint64 {
+	q.gate.phase = phaseTrial
+	q.gate.trial++
+	q.setTimer(time.Now().Add(trialTime))
+	return q.gate.trial
+}
+
+// passTrial opens the gate, unless the trial is no longer the latest one.
+func (q *Queue) passTrial(trial uint64) {
+	if q.gate.phase != phaseTrial || q.gate.trial != trial {
+		return
+	}
+	q.gate.stop()
+	q.gate.phase = phaseOpen
+	q.serve()
+}
+
+// dropTrial lets the next request be the trial if this one ended undecided.
+func (q *Queue) dropTrial(trial uint64) {
+	if q.gate.phase == phaseTrial && q.gate.trial == trial {
+		q.gate.stop()
+		q.gate.phase = phaseAjar
+	}
+}

@@ -1,0 +1,152 @@
+// Package retry decides whether a failed attempt is repeated, and when.
+//
+// The loop and its jittered sleeps are go-resiliency's retrier, one for each
+// [Policy], since making one is expensive. Everything that the library does not
+// know is decided by [Policy.Next] before it sleeps: which errors may be
+// repeated at all, what the service said about waiting, how much time the
+// request has left, and whether the budget allows it.
+package retry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eapache/go-resiliency/retrier"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// Policy is the retry policy of one endpoint. It is safe for concurrent use.
+type Policy struct {
+	cfg     config.Retry
+	delays  []time.Duration
+	retrier *retrier.Retrier
+	budget  *Budget
+}
+
+// New makes a policy. budget is shared by an endpoint's policies, so that a
+// change of settings does not fill it up; nil makes a new one.
+func New(cfg config.Retry, budget *Budget) *Policy {
+	if budget == nil {
+		budget = NewBudget()
+	}
+	p := &Policy{cfg: cfg, delays: schedule(cfg), budget: budget}
+	p.retrier = retrier.New(p.delays, classifier{}).WithSurfaceWorkErrors()
+	p.retrier.SetJitter(p.jitter())
+	return p
+}
+
+// Budget returns the policy's budget.
+func (p *Policy) Budget() *Budget { return p.budget }
+
+// Begin counts a request, which earns its share of the budget.
+func (p *Policy) Begin() { p.budget.earn(p.cfg.Budget) }
+
+// again wraps the error of an attempt that is to be repeated.
+type again struct{ err error }
+
+func (a *again) Error() string { return a.err.Error() }
+
+// classifier reads the verdict that the attempt has made.
+type classifier struct{}
+
+func (classifier) Classify(err error) retrier.Action {
+	if err == nil {
+		return retrier.Succeed
+	}
+	if _, ok := err.(*again); ok {
+		return retrier.Retry
+	}
+	return retrier.Fail
+}
+
+// Run calls attempt with 1, 2, ... until it succeeds or says that it is not to
+// be repeated, and returns its last error. Between attempts it sleeps; the end
+// of ctx ends the sleep, and Run then returns the last error too.
+func (p *Policy) Run(ctx context.Context, attempt func(number int) (repeat bool, err error)) error {
+	err := p.retrier.RunFn(ctx, func(_ context.Context, retries int) error {
+		repeat, err := attempt(retries + 1)
+		if err != nil && repeat {
+			return &again{err}
+		}
+		return err
+	})
+	if a, ok := err.(*again); ok {
+		return a.err
+	}
+	return err
+}
+
+// Failure is a failed attempt, for [Policy.Next].
+type Failure struct {
+	Err *provider.Error
+	// Attempt is the number of the attempt that failed.
+	Attempt int
+	// Deadline of the whole request; zero if it has none.
+	Deadline time.Time
+	// Unsafe is true if repeating the operation can do harm.
+	Unsafe bool
+	// Blocked is how long attempts are refused for other reasons, such as an
+	// open circuit.
+	Blocked time.Duration
+}
+
+// Next decides on a failed attempt. It reports whether to repeat it, and
+// returns the error for the caller if not: usually f.Err, or a copy that says
+// which limit stood against it. A yes takes a token from the budget, which
+// [Policy.Refund] gives back.
+func (p *Policy) Next(f Failure) (bool, *provider.Error) {
+	if !repeatable(f.Err, f.Unsafe) || f.Attempt > len(p.delays) {
+		return false, f.Err
+	}
+	if p.cfg.RetryAfterMax > 0 && f.Err.RetryAfter > p.cfg.RetryAfterMax {
+		return false, p.tooLong(f.Err)
+	}
+	longest := p.longest(f.Attempt)
+	if f.Blocked > longest {
+		return false, f.Err
+	}
+	if !f.Deadline.IsZero() && time.Until(f.Deadline) <= max(longest, f.Err.RetryAfter) {
+		return false, f.Err
+	}
+	if costs(f.Err) && p.cfg.Budget > 0 && !p.budget.spend() {
+		return false, f.Err
+	}
+	return true, f.Err
+}
+
+// Refund gives back the token of a retry that succeeded, or that was called off
+// before it began. last is the error that it was to mend.
+func (p *Policy) Refund(last *provider.Error) {
+	if costs(last) && p.cfg.Budget > 0 {
+		p.budget.refund()
+	}
+}
+
+// Pause is how long to leave the service alone after err: what it asked for, up
+// to RetryAfterMax, or the first delay if it refused for the rate of requests
+// without saying for how long. 0 means that there is no need.
+func (p *Policy) Pause(err *provider.Error) time.Duration {
+	switch {
+	case err.RetryAfter > 0 && err.IsTransient():
+		if p.cfg.RetryAfterMax > 0 {
+			return min(err.RetryAfter, p.cfg.RetryAfterMax)
+		}
+		return err.RetryAfter
+	case err.IsRateLimit():
+		return max(p.cfg.InitialDelay, minDelay)
+	default:
+		return 0
+	}
+}
+
+// tooLong is the error for a service that wants too long a pause.
+func (p *Policy) tooLong(err *provider.Error) *provider.Error {
+	e := *err
+	e.Message += fmt.Sprintf("; not repeated, since the service asks to wait %s, which is more than retry_after_max of %s",
+		schema.FormatDuration(err.RetryAfter), schema.FormatDuration(p.cfg.RetryAfterMax))
+	return &e
+}

@@ -1,0 +1,66 @@
+package retry
+
+import (
+	"time"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// minDelay is the shortest sleep: without one the library may go on after the
+// request was cancelled.
+const minDelay = time.Millisecond
+
+// schedule lists the delays before the second, third, ... attempt.
+func schedule(cfg config.Retry) []time.Duration {
+	delays := make([]time.Duration, max(cfg.Max, 0))
+	next := float64(max(cfg.InitialDelay, minDelay))
+	for i := range delays {
+		if cfg.MaxDelay > 0 {
+			next = min(next, float64(max(cfg.MaxDelay, minDelay)))
+		}
+		delays[i] = time.Duration(min(next, float64(maxDelay)))
+		next *= max(cfg.Factor, 1)
+	}
+	return delays
+}
+
+// maxDelay keeps long schedules without a MaxDelay from overflowing.
+const maxDelay = 24 * time.Hour
+
+// jitter is the configured jitter, as a share from 0 to 1.
+func (p *Policy) jitter() float64 { return min(max(p.cfg.Jitter, 0), 1) }
+
+// longest is the longest sleep after the given attempt.
+func (p *Policy) longest(attempt int) time.Duration {
+	d := p.delays[attempt-1]
+	return d + time.Duration(p.jitter()*float64(d))
+}
+
+// repeatable reports whether an error may be retried at all. The service's own
+// word (x-should-retry) stands above the error's class, but nothing makes a
+// wrong key right or brings back a caller who left, and nothing makes it safe
+// to create a thing twice.
+func repeatable(err *provider.Error, unsafe bool) bool {
+	switch err.Code {
+	case provider.CodeAuth, provider.CodePermission, provider.CodeCanceled, provider.CodeUnsupported,
+		provider.CodeQueueFull, provider.CodeCircuitOpen, provider.CodeShutdown:
+		return false
+	}
+	if unsafe {
+		return unsent(err)
+	}
+	return err.IsTransient()
+}
+
+// unsent reports whether the request certainly never reached the service: it
+// could not be reached, and the plugin vouches for it with an explicit
+// RetryAlways. Without that word the connection may have broken after the
+// request was sent. The same holds for a plugin that died.
+func unsent(err *provider.Error) bool {
+	return err.Code == provider.CodeUnreachable && err.Retry == provider.RetryAlways
+}
+
+// costs reports whether repeating after err takes a token. A plugin that died
+// says nothing about the service, and all its calls fail at the same moment.
+func costs(err *provider.Error) bool { return err.Code != provider.CodePluginUnavailable }
