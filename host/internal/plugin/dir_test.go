@@ -10,9 +10,21 @@ import (
 	"testing"
 )
 
+// shortTempDir is t.TempDir without the test's name, which does not fit into the
+// path of a socket.
+func shortTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func TestThePrivateDirectoryIsPrivateAndGoesAway(t *testing.T) {
 	t.Parallel()
-	base := t.TempDir()
+	base := shortTempDir(t)
 	d, err := newPrivateDir(base)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +58,7 @@ func TestATooLongDirectoryIsRefusedWithItsLength(t *testing.T) {
 
 func TestSweepRemovesOnlyWhatNoHostHolds(t *testing.T) {
 	t.Parallel()
-	base := t.TempDir()
+	base := shortTempDir(t)
 	abandonedDir, err := newPrivateDir(base)
 	if err != nil {
 		t.Fatal(err)

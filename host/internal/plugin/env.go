@@ -15,17 +15,20 @@ import (
 // GOMEMLIMIT, GOMAXPROCS) the operator names in the provider block.
 var passedOn = []string{"PATH", "TZ", "LANG", "LC_ALL"}
 
+// logLevelEnv tells a plugin made with the SDK the least level worth logging.
+const logLevelEnv = "BACKPLANE_LOG_LEVEL"
+
 // environment is all that a plugin sees, less what go-plugin adds for the
-// handshake: the host's variables in passedOn, a private TMPDIR, and then the
-// operator's own, which win.
-func environment(configured map[string]string, tmp string) []string {
+// handshake: the host's variables in passedOn, a private TMPDIR, the host's log
+// level, and then the operator's own, which win.
+func environment(configured map[string]string, tmp, logLevel string) []string {
 	var env []string
 	for _, name := range passedOn {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
 	}
-	env = append(env, "TMPDIR="+tmp)
+	env = append(env, "TMPDIR="+tmp, logLevelEnv+"="+logLevel)
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
 		env = append(env, name+"="+configured[name])
 	}

@@ -4,17 +4,22 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/backplane-dev/backplane/sdk"
 )
 
 func TestTheEnvironmentIsAnExplicitList(t *testing.T) {
+	if logLevelEnv != sdk.LogLevelEnv {
+		t.Errorf("the SDK reads %s", sdk.LogLevelEnv)
+	}
 	t.Setenv("PATH", "/bin")
 	t.Setenv("TZ", "UTC")
 	t.Setenv("BACKPLANE_TEST_SECRET", "leaked")
 	t.Setenv("HTTPS_PROXY", "http://user:password@proxy")
-	got := environment(map[string]string{"GOMEMLIMIT": "1GiB", "TZ": "Europe/Oslo"}, "/private")
+	got := environment(map[string]string{"GOMEMLIMIT": "1GiB", "TZ": "Europe/Oslo"}, "/private", "warn")
 	slices.Sort(got)
 	got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "LANG=") || strings.HasPrefix(s, "LC_ALL=") })
-	want := []string{"GOMEMLIMIT=1GiB", "PATH=/bin", "TMPDIR=/private", "TZ=Europe/Oslo", "TZ=UTC"}
+	want := []string{"BACKPLANE_LOG_LEVEL=warn", "GOMEMLIMIT=1GiB", "PATH=/bin", "TMPDIR=/private", "TZ=Europe/Oslo", "TZ=UTC"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

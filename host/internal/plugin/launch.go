@@ -89,7 +89,7 @@ func (p *Provider) spawn(id uint64) (*generation, error) {
 		return nil, err
 	}
 	log := newProcessLog(p.log.Named("plugin"), p.keep)
-	proc := newProcess(p.spec.Path, environment(p.spec.Env, dir.tmp), dir, log)
+	proc := newProcess(p.spec.Path, environment(p.spec.Env, dir.tmp, p.log.GetLevel().String()), dir, log)
 	return &generation{
 		id: id, name: p.spec.Name, proc: proc, plugin: newClient(proc), started: time.Now(),
 		drained: make(chan struct{}), suspect: make(chan struct{}, 1),
