@@ -102,14 +102,10 @@ func withPiped(question string, stdin io.Reader) (string, error) {
 	}
 }
 
-// isTerminal reports whether a person types into r.
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	return ok && isTerminalFile(f)
-}
-
-func isTerminalFile(f *os.File) bool {
-	return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd())
+// isTerminal reports whether a stream is a terminal, with a person behind it.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }
 
 // isPiped reports whether r is a pipe or a file, or not a file at all. A

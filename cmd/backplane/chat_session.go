@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -139,7 +140,7 @@ func (s *chatSession) send(ctx context.Context) (string, error) {
 	}
 	defer closeBody(resp)
 	s.options.story(s.std, resp.Header)
-	p := &answerPrinter{out: s.std.out, asJSON: s.options.asJSON}
+	p := &answerPrinter{out: s.std.out, asJSON: s.options.asJSON, harmless: isTerminal(s.std.out)}
 	if isEventStream(resp) {
 		err = eachEvent(ctx, resp.Body, p.chunk)
 	} else {
@@ -158,8 +159,11 @@ var errOutput = errors.New("write the answer")
 type answerPrinter struct {
 	out    io.Writer
 	asJSON bool
-	text   strings.Builder
-	last   byte
+	// harmless: the answer goes to a terminal, which obeys control characters
+	// that a model may have been talked into.
+	harmless bool
+	text     strings.Builder
+	last     byte
 }
 
 func (p *answerPrinter) chunk(data []byte) error {
@@ -214,6 +218,9 @@ func (p *answerPrinter) print(s string) error {
 		return nil
 	}
 	p.last = s[len(s)-1]
+	if p.harmless {
+		s = strings.Map(visible, s)
+	}
 	if _, err := io.WriteString(p.out, s); err != nil {
 		return fmt.Errorf("%w: %w", errOutput, err)
 	}
@@ -226,4 +233,12 @@ func (p *answerPrinter) end() error {
 		return nil
 	}
 	return p.print("\n")
+}
+
+// visible drops control characters but for line ends and tabs.
+func visible(r rune) rune {
+	if r != '\n' && r != '\t' && unicode.IsControl(r) {
+		return -1
+	}
+	return r
 }

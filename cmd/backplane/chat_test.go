@@ -191,3 +191,15 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 		t.Errorf("got %d, %q", code, talk.String())
 	}
 }
+
+func TestTerminalsDoNotObeyTheModel(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := &answerPrinter{out: &out, harmless: true}
+	if err := p.chunk([]byte(`{"choices":[{"delta":{"content":"a\u001b[31mb\tc\r\u0007\nü"}}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "a[31mb\tc\nü"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

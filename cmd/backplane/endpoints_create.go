@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 
@@ -173,19 +171,6 @@ func (s *endpointSpec) key(stdin io.Reader) (string, error) {
 	return keyFromVariable("api-key-env", s.keyEnv)
 }
 
-// keyFromVariable reads a credential from the variable that a flag names; no
-// name gives no key.
-func keyFromVariable(flagName, name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	key := os.Getenv(name)
-	if key == "" {
-		return "", usagef("flag -%s: the variable %s is empty or not set", flagName, name)
-	}
-	return key, nil
-}
-
 func put(object map[string]any, name, value string) {
 	if value != "" {
 		object[name] = value
@@ -219,46 +204,4 @@ func value(text string) any {
 		return json.RawMessage(text)
 	}
 	return text
-}
-
-// readObject decodes the JSON object in a file, or in stdin if name is "-".
-func readObject(name string, stdin io.Reader) (map[string]any, error) {
-	data, err := readInput(name, stdin)
-	if err != nil {
-		return nil, err
-	}
-	var object map[string]any
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	err = dec.Decode(&object)
-	if err == nil && (object == nil || dec.More()) {
-		err = errors.New("it must be one object")
-	}
-	if err != nil {
-		return nil, usagef("%s is not a JSON object: %w", inputName(name), err)
-	}
-	return object, nil
-}
-
-// readInput reads a file, or stdin if name is "-".
-func readInput(name string, stdin io.Reader) ([]byte, error) {
-	if name == "-" {
-		data, err := io.ReadAll(stdin)
-		if err != nil {
-			return nil, fmt.Errorf("read standard input: %w", err)
-		}
-		return data, nil
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, &codedError{exitUsage, err}
-	}
-	return data, nil
-}
-
-func inputName(name string) string {
-	if name == "-" {
-		return "standard input"
-	}
-	return name
 }

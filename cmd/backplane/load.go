@@ -41,8 +41,7 @@ func sayMissing(std streams, missing map[string]error) {
 // wantsColor reports whether w is a terminal whose user did not ask for plain
 // text (https://no-color.org).
 func wantsColor(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isTerminalFile(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // summary says what a configuration holds.
