@@ -43,7 +43,7 @@ var binaryCases = []testCase{
 
 // outcomeOf runs the binary with nothing but the given environment.
 func outcomeOf(ctx context.Context, l *lab, env []string, args ...string) (stdout, stderr string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	var out, errs text
 	cmd := exec.CommandContext(ctx, l.binary(), args...)
@@ -51,7 +51,7 @@ func outcomeOf(ctx context.Context, l *lab, env []string, args ...string) (stdou
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	if ctx.Err() != nil {
-		err = errors.New("it did not end within 5 s")
+		err = fmt.Errorf("it did not end within %v", describeTimeout)
 	}
 	return out.String(), errs.String(), err
 }

@@ -216,7 +216,7 @@ func unknownFieldAnswered(ctx context.Context, l *lab) error {
 func keptField(where string, body []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
-		return fmt.Errorf("%s is not a JSON object: %s", where, clip(body))
+		return fmt.Errorf("%s is not a JSON object: %q", where, clip(body))
 	}
 	got, ok := fields[unknownField]
 	if !ok {

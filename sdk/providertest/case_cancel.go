@@ -52,7 +52,7 @@ func (l *lab) slowEndpoint(ctx context.Context) (*bench, error) {
 		return b, err
 	}
 	if l.Slow == nil {
-		return nil, skipf("neither does the kit stand in for this provider's service, nor does the run give settings (Slow) that make streams slow")
+		return nil, skipf("the kit cannot stand in for this provider's service, and the run gives no settings (Slow) that make streams slow")
 	}
 	return l.open(ctx, l.Slow)
 }
@@ -186,7 +186,7 @@ func (l *lab) silentEndpoint(ctx context.Context) (*bench, error) {
 		return b, err
 	}
 	if l.Silent == nil {
-		return nil, skipf("neither does the kit stand in for this provider's service, nor does the run give settings (Silent) that delay answers")
+		return nil, skipf("the kit cannot stand in for this provider's service, and the run gives no settings (Silent) that delay answers")
 	}
 	return l.open(ctx, l.Silent)
 }

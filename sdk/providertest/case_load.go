@@ -41,7 +41,7 @@ var loadCases = []testCase{
 
 func parallelCalls(ctx context.Context, l *lab) error {
 	const calls = 32
-	s, err := l.callableSample()
+	s, err := l.anySample(provider.ModeCall)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func parallelCalls(ctx context.Context, l *lab) error {
 				errs[i] = err
 				return
 			}
-			errs[i] = onlyOwn(string(resp.Body), mark(i), calls, mark)
+			errs[i] = l.onlyOwn(s, string(resp.Body), mark(i), calls, mark)
 		})
 	}
 	wg.Wait()
@@ -73,8 +73,12 @@ func parallelCalls(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// onlyOwn reports an answer that carries the marker of another call.
-func onlyOwn(answer, own string, calls int, mark func(int) string) error {
+// onlyOwn reports an answer that carries the marker of another call or, where
+// the service says the prompt back, lacks its own.
+func (l *lab) onlyOwn(s Sample, answer, own string, calls int, mark func(int) string) error {
+	if l.speaksOpenAI() && s.builtin && s.Operation == provider.OpChat && !strings.Contains(answer, own) {
+		return fmt.Errorf("the answer to %s is another one: %s", own, clip([]byte(answer)))
+	}
 	for i := range calls {
 		if m := mark(i); m != own && strings.Contains(answer, m) {
 			return fmt.Errorf("the answer to %s carries the text of %s", own, m)
@@ -83,16 +87,12 @@ func onlyOwn(answer, own string, calls int, mark func(int) string) error {
 	return nil
 }
 
-// callableSample is anySample for mode call, where success must be certain: it
-// skips the case if the service cannot be reached.
-func (l *lab) callableSample() (Sample, error) { return l.anySample(provider.ModeCall) }
-
 func largeBody(ctx context.Context, l *lab) error {
 	const size = 5 << 20
 	if limit := l.manifest.Limits.MaxRequestBytes; limit > 0 && limit < size+4096 {
 		return skipf("the manifest limits requests to %d bytes", limit)
 	}
-	s, err := l.callableSample()
+	s, err := l.anySample(provider.ModeCall)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/prototext"
 
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 	"github.com/backplane-dev/backplane/sdk/internal/wire"
@@ -136,24 +136,26 @@ func keyInErrors(ctx context.Context, l *lab) error {
 	return errors.Join(bad...)
 }
 
-// leak makes a call that fails and returns the status that went over the wire
-// if the key is anywhere in it.
+// leak makes a call that fails and returns the text of the status that went over
+// the wire in which the key is, "" if there is none.
 func (b *bench) leak(ctx context.Context, req *provider.Request, key string) string {
 	_, err := b.subject.raw.Call(ctx, &pb.CallRequest{Envelope: wire.ToEnvelope(req), Body: req.Body})
 	if err == nil {
 		return ""
 	}
 	st := status.Convert(err)
-	said := st.Message()
+	said := []string{st.Message()}
 	for _, detail := range st.Details() {
 		if m, ok := detail.(*pb.ProviderError); ok {
-			said += " " + prototext.Format(m)
+			said = append(said, m.Message, m.Type, m.UpstreamCode, m.Param, m.RequestId)
 		}
 	}
-	if !contains([]byte(said), key) {
-		return ""
+	for _, text := range said {
+		if strings.Contains(text, key) {
+			return text
+		}
 	}
-	return said
+	return ""
 }
 
 func keyInAnswers(ctx context.Context, l *lab) error {

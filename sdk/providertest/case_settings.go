@@ -14,9 +14,10 @@ import (
 // settingsCases look at opening, replacing and closing endpoints.
 var settingsCases = []testCase{
 	{
-		name:   "open/settings-of-the-run",
-		why:    "an endpoint with settings that fit the schema must open",
-		advice: "accept in Open all that the schema accepts, or narrow the schema",
+		name: settingsCase,
+		why:  "an endpoint with settings that fit the schema must open",
+		advice: "give the settings that the schema requires (Settings of the harness, -settings on the command line), " +
+			"and accept in Open all that the schema accepts",
 		run: func(ctx context.Context, l *lab) error {
 			_, err := l.open(ctx)
 			return err

@@ -118,7 +118,7 @@ func chunksAreObjects(t *transcript, _ error) error {
 	for i, chunk := range t.chunks {
 		var object map[string]json.RawMessage
 		if json.Unmarshal(chunk, &object) != nil {
-			return fmt.Errorf("chunk %d is not a JSON object: %s", i, clip(chunk))
+			return fmt.Errorf("chunk %d is not a JSON object: %q", i, clip(chunk))
 		}
 		if isFailure(chunk) {
 			return fmt.Errorf("chunk %d is a failure: %s", i, clip(chunk))

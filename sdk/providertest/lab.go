@@ -25,6 +25,8 @@ type lab struct {
 	manifest provider.Manifest
 	service  *fake // nil if there is none
 
+	proven []Sample // the kit's own samples that a provider without service answered
+
 	serial int
 	opened []*bench
 }
@@ -74,10 +76,7 @@ func (l *lab) settings(extra ...json.RawMessage) (provider.Settings, error) {
 func checked(o schema.Object, settings json.RawMessage) (provider.Settings, error) {
 	filled, diags := o.Check(settings)
 	if schema.HasErrors(diags) {
-		return provider.Settings{}, &failure{
-			seen:   "the manifest's schema refuses the settings of the run: " + schema.Join(diags),
-			advice: "give the settings that the provider requires: Settings of the harness, or -settings on the command line",
-		}
+		return provider.Settings{}, &settingsError{"the manifest's schema refuses the settings of the run: " + schema.Join(diags)}
 	}
 	return provider.NewSettings(filled), nil
 }
@@ -174,7 +173,7 @@ func (b *bench) rawCall(ctx context.Context, req *provider.Request) (*provider.R
 // needService skips the case where the kit does not stand in for the service.
 func (l *lab) needService() error {
 	if l.service == nil {
-		return skipf("the kit does not stand in for this provider's service: its manifest has no setting base_url, or the run says so")
+		return skipf("the kit cannot stand in for this provider's service")
 	}
 	return nil
 }

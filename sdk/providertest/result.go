@@ -3,7 +3,10 @@ package providertest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 // Outcome says how a case ended.
@@ -37,7 +40,7 @@ func (r Result) String() string {
 		s += ": " + r.Message
 	}
 	if r.Outcome == Failed {
-		s += "\n        why: " + r.Why + "\n        do:  " + r.Advice
+		s = strings.ReplaceAll(s, "\n", "\n        ") + "\n        why: " + r.Why + "\n        do:  " + r.Advice
 	}
 	return s
 }
@@ -59,21 +62,40 @@ type failure struct {
 
 func (e *failure) Error() string { return e.seen }
 
+// settingsCase is the one case that fails if an endpoint cannot be opened for
+// want of settings; all others are left out then.
+const settingsCase = "open/settings-of-the-run"
+
+// settingsError says that the settings of the run do not fit the schema.
+type settingsError struct{ seen string }
+
+func (e *settingsError) Error() string { return e.seen }
+
 // conclude fills in the result of a case that returned err.
 func (r *Result) conclude(err error, advice string) {
 	var (
-		skip *skipError
-		fail *failure
+		skip     *skipError
+		fail     *failure
+		settings *settingsError
 	)
 	switch {
 	case err == nil:
 		r.Outcome = Passed
 	case errors.As(err, &skip):
 		r.Outcome, r.Message = Skipped, skip.reason
+	case errors.As(err, &settings) && r.Case != settingsCase:
+		r.Outcome, r.Message = Skipped, "no endpoint can be opened: see "+settingsCase
 	default:
 		r.Outcome, r.Message, r.Advice = Failed, err.Error(), advice
 		if errors.As(err, &fail) {
 			r.Advice = fail.advice
 		}
+	}
+}
+
+// hide removes a key from what is shown: the kit must not leak what it looks for.
+func (r *Result) hide(key provider.Secret) {
+	if !key.IsZero() {
+		r.Message = strings.ReplaceAll(r.Message, key.Reveal(), "[the key]")
 	}
 }

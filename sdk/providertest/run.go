@@ -47,25 +47,22 @@ func Check(ctx context.Context, target Target, report func(Result)) error {
 }
 
 func check(ctx context.Context, l *lab, report func(Result)) error {
-	failed, total := 0, 0
+	counts := map[Outcome]int{}
 	s := suite{lab: l}
 	s.report = func(_ testCase, run func(context.Context) Result) {
 		if ctx.Err() != nil {
 			return
 		}
 		r := run(ctx)
-		total++
-		if r.Outcome == Failed {
-			failed++
-		}
+		counts[r.Outcome]++
 		report(r)
 	}
 	s.run(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case failed > 0:
-		return fmt.Errorf("%d of %d cases failed", failed, total)
+	case counts[Failed] > 0:
+		return fmt.Errorf("%d cases failed, %d passed, %d do not apply", counts[Failed], counts[Passed], counts[Skipped])
 	default:
 		return nil
 	}

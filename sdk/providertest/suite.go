@@ -14,6 +14,9 @@ import (
 // caseTimeout bounds a case that does not say otherwise.
 const caseTimeout = 15 * time.Second
 
+// describeTimeout bounds `describe` and the Describe call, as the host does.
+const describeTimeout = 5 * time.Second
+
 // testCase is one thing that a provider must get right.
 type testCase struct {
 	name string
@@ -91,6 +94,7 @@ func (l *lab) try(ctx context.Context, c testCase) (r Result) {
 	}
 	r = Result{Case: c.name, Why: c.why, Duration: time.Since(begin)}
 	r.conclude(err, c.advice)
+	r.hide(l.credential())
 	return r
 }
 
@@ -111,15 +115,19 @@ func (l *lab) start(ctx context.Context) error {
 	if err := l.startService(); err != nil {
 		return err
 	}
-	return l.configure(ctx, s)
+	if err := l.configure(ctx, s); err != nil {
+		return err
+	}
+	l.probe(ctx)
+	return nil
 }
 
 func describe(ctx context.Context, s *subject) (provider.Manifest, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	m, err := s.conn.Describe(ctx)
-	if err != nil && ctx.Err() != nil {
-		return m, errors.New("Describe did not answer within 5 s")
+	if err != nil && provider.AsError(err).Code == provider.CodeTimeout {
+		return m, fmt.Errorf("Describe did not answer within %v", describeTimeout)
 	}
 	if err != nil {
 		return m, fmt.Errorf("Describe failed: %w", err)
@@ -184,8 +192,11 @@ func (l *lab) another(ctx context.Context) (*subject, error) {
 func (l *lab) recoverFrom(ctx context.Context, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
-	var skip *skipError
-	if err == nil || errors.As(err, &skip) {
+	var (
+		skip     *skipError
+		settings *settingsError
+	)
+	if err == nil || errors.As(err, &skip) || errors.As(err, &settings) {
 		l.tidy(ctx)
 		return
 	}
