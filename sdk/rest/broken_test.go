@@ -2,6 +2,7 @@ package rest
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -176,7 +177,43 @@ func TestNoAnswerAtAllIsUnreachableAndSaysWhere(t *testing.T) {
 			if !strings.Contains(e.Message, tt.words) || strings.Contains(e.Message, "hidden") {
 				t.Errorf("got %q, want words %q", e.Message, tt.words)
 			}
+			if unsent := strings.HasPrefix(e.Message, "connect to"); unsent != (e.Retry == provider.RetryAlways) {
+				t.Errorf("%v: retry hint %v", e, e.Retry)
+			}
 		})
+	}
+}
+
+func TestAKeptConnectionThatWasClosedIsKnownToHaveSentNothing(t *testing.T) {
+	t.Parallel()
+	end := make(chan struct{})
+	client := newClient(t, raw(t, func(c net.Conn) {
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		<-end // the service does not see that the connection is half closed
+	}), nil)
+	t.Cleanup(func() { close(end) })
+	var near net.Conn
+	client.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := counted((&net.Dialer{}).DialContext(ctx, network, address))
+		near = conn
+		return conn, err
+	}
+	call := func() error {
+		resp, err := client.Do(t.Context(), &Request{Path: "/", Body: []byte("{}")})
+		if err == nil {
+			_, err = resp.ReadAll()
+		}
+		return err
+	}
+	if err := call(); err != nil {
+		t.Fatal(err)
+	}
+	// Writing fails, but the transport does not know it yet.
+	if err := near.(*countedConn).Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if e := wantError(t, call(), provider.CodeUnreachable); e.Retry != provider.RetryAlways {
+		t.Errorf("got %v with retry hint %v", e, e.Retry)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -102,7 +101,7 @@ type Request struct {
 // being read.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	state := &exchange{client: c, parent: ctx, header: r.Header}
-	state.trace.GotConn = func(httptrace.GotConnInfo) { state.connected.Store(true) }
+	state.trace.GotConn = state.gotConn
 	inner, cancel := context.WithCancelCause(ctx)
 	state.ctx, state.cancel = inner, cancel
 	req := c.request(httptrace.WithClientTrace(inner, &state.trace), r)
@@ -118,17 +117,6 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		return nil, resp.failure()
 	}
 	return resp, nil
-}
-
-// exchange is what one request and its answer share.
-type exchange struct {
-	client    *Client
-	parent    context.Context // the caller's
-	ctx       context.Context // ends with the parent, or when the answer is closed
-	cancel    context.CancelCauseFunc
-	header    http.Header
-	trace     httptrace.ClientTrace
-	connected atomic.Bool
 }
 
 // request builds the request. GetBody stays nil, so that the transport never

@@ -159,7 +159,9 @@ func TestNothingIsSentTwice(t *testing.T) {
 	if err := call(); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, call(), provider.CodeUnreachable)
+	if e := wantError(t, call(), provider.CodeUnreachable); e.Retry == provider.RetryAlways {
+		t.Errorf("%v says that nothing was sent", e)
+	}
 	if got := requests.Load(); got != 2 {
 		t.Errorf("two calls became %d requests", got)
 	}

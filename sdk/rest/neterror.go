@@ -19,10 +19,12 @@ var errIdle = errors.New("idle timeout")
 // errClosed is the cause with which a response is closed.
 var errClosed = errors.New("response closed")
 
-// failure makes the error of a request that got no answer.
+// failure makes the error of a request that got no answer. CodeUnreachable with
+// RetryAlways vouches for it that nothing was sent, so that even an operation
+// which must not be repeated can be tried again.
 func (x *exchange) failure(err error) *provider.Error {
 	phase := "while connecting"
-	if x.connected.Load() {
+	if x.connected() {
 		phase = "while waiting for the first byte of the answer"
 	}
 	if e := x.ended(err, phase); e != nil {
@@ -31,18 +33,24 @@ func (x *exchange) failure(err error) *provider.Error {
 	e := &provider.Error{Source: provider.SourceUpstream, Cause: err}
 	where := x.client.base.Host
 	switch {
-	case isTimeout(err) && x.connected.Load():
+	case isTimeout(err) && x.connected():
 		e.Code = provider.CodeTimeout
 		e.Message = fmt.Sprintf("%s sent no answer within %s (first-byte timeout)", where, x.client.firstByte)
 	case isTimeout(err):
 		e.Code = provider.CodeTimeout
 		e.Message = "connect to " + where + ": " + reason(err)
-	case x.connected.Load():
+	case x.connected() && x.unsent():
+		e.Code = provider.CodeUnreachable
+		e.Message = "the connection to " + where + " was closed before the request was sent: " + reason(err)
+	case x.connected():
 		e.Code = provider.CodeUnreachable
 		e.Message = "the connection to " + where + " broke before the answer began: " + reason(err)
 	default:
 		e.Code = provider.CodeUnreachable
 		e.Message = "connect to " + where + ": " + reason(err)
+	}
+	if e.Code == provider.CodeUnreachable && x.unsent() {
+		e.Retry = provider.RetryAlways
 	}
 	return x.clean(e)
 }

@@ -184,6 +184,14 @@ func (r *Response) unexpected(want string) *provider.Error {
 	if err != nil {
 		return provider.AsError(err)
 	}
+	return r.Unexpected(data, want)
+}
+
+// Unexpected makes the error of an answer with a success status whose body,
+// given in data, is not what was wanted ("an event stream"): what the service
+// reports if it is an error object, else CodeProtocol with the beginning of the
+// body.
+func (r *Response) Unexpected(data []byte, want string) *provider.Error {
 	if isErrorObject(data) {
 		return r.ErrorFromBody(data)
 	}

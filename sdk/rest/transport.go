@@ -2,10 +2,12 @@ package rest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,16 +61,46 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 		dial = (&net.Dialer{KeepAlive: keepAlive}).DialContext
 	}
 	timeout := limit(o.ConnectTimeout, DefaultConnectTimeout)
-	if timeout == 0 {
-		return dial
-	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if timeout == 0 {
+			return counted(dial(ctx, network, address))
+		}
 		bounded, cancel := context.WithTimeoutCause(ctx, timeout, errConnectTimeout)
 		defer cancel()
-		conn, err := dial(bounded, network, address)
+		conn, err := counted(dial(bounded, network, address))
 		if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 			return nil, fmt.Errorf("%w: no connection to %s within %s", errConnectTimeout, address, timeout)
 		}
 		return conn, err
 	}
+}
+
+// countedConn counts what is written, to tell whether a request that failed had
+// left at all: a kept connection may turn out to be closed.
+type countedConn struct {
+	net.Conn
+	written atomic.Int64
+}
+
+func counted(conn net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &countedConn{Conn: conn}, nil
+}
+
+// Write implements [net.Conn].
+func (c *countedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written.Add(int64(n))
+	return n, err
+}
+
+// countOf returns the counter below conn, nil if there is none.
+func countOf(conn net.Conn) *countedConn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	c, _ := conn.(*countedConn)
+	return c
 }
