@@ -1,0 +1,44 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// Core is the host behind the handlers. All methods are safe for concurrent
+// use; errors are [*provider.Error] values, around a [*provider.ConfigError]
+// where settings are wrong.
+type Core interface {
+	Endpoints() []status.Endpoint
+	Endpoint(id string) (status.Endpoint, error)
+	// CreateEndpoint makes an endpoint of a JSON object with the names of the
+	// configuration's endpoint block.
+	CreateEndpoint(ctx context.Context, spec []byte) (status.Endpoint, error)
+	// UpdateEndpoint changes what the patch, such an object, names.
+	UpdateEndpoint(ctx context.Context, id string, patch []byte) (status.Endpoint, error)
+	DeleteEndpoint(ctx context.Context, id string) error
+	// TestEndpoint asks the service whether it answers and accepts the key.
+	TestEndpoint(ctx context.Context, id string) (status.Report, error)
+
+	Stats() []status.Stats
+	EndpointStats(id string) (status.Stats, error)
+	ResetStats(id string) error
+	// Recent returns the latest requests of an endpoint, "" for all, newest
+	// first.
+	Recent(endpoint string, limit int) []status.Request
+
+	Providers() []status.Provider
+	// Provider returns one provider with its latest log lines.
+	Provider(name string) (status.Provider, error)
+	Models(ctx context.Context) ([]provider.Model, error)
+}
+
+// Options adjust a handler. The zero value gives the defaults.
+type Options struct {
+	// Log takes panics of handlers. Default: nowhere.
+	Log hclog.Logger
+}
