@@ -141,6 +141,9 @@ type Endpoint struct {
 	// Policy holds timeout, queue, retry, breaker and stats as configured.
 	Policy  any          `json:"policy,omitempty"`
 	Circuit CircuitState `json:"circuit"`
+	// Problem says why the endpoint takes no requests at all: its plugin is
+	// missing or refuses its settings. An open circuit is not among the reasons.
+	Problem string `json:"problem,omitempty"`
 }
 
 // ProviderState is the state of a provider's process.

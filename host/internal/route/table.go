@@ -80,13 +80,13 @@ func (t *Table) Resolve(endpoint, model string) ([]Target, error) {
 	if endpoint != "" {
 		e, ok := t.endpoints[endpoint]
 		if !ok {
-			return nil, t.unknown("endpoint", endpoint, t.ids)
+			return nil, Unknown("endpoint", endpoint, t.ids)
 		}
 		return []Target{{e.ID, e.model(model)}}, nil
 	}
 	if model == "" {
 		return nil, &provider.Error{Code: provider.CodeInvalidRequest, Source: provider.SourceHost, Param: "model",
-			Message: "name a model: a model name, a route or an endpoint id (" + list(t.ids) + ")"}
+			Message: "name a model: a model name, a route or an endpoint id (" + strings.Join(t.ids, ", ") + ")"}
 	}
 	if e, ok := t.endpoints[model]; ok {
 		return []Target{{e.ID, e.model("")}}, nil
@@ -107,7 +107,7 @@ func (t *Table) Resolve(endpoint, model string) ([]Target, error) {
 	if byPattern := t.where(func(e Endpoint) bool { return MatchAny(e.Patterns, model) }); len(byPattern) > 0 {
 		return single(model, byPattern)
 	}
-	return nil, t.unknown("model", model, t.names())
+	return nil, Unknown("model", model, t.names())
 }
 
 // Endpoints returns the ids of all endpoints, sorted.
@@ -169,7 +169,7 @@ func (t *Table) bestGlob(model string) (Rule, bool, error) {
 		patterns[i] = fmt.Sprintf("%q", r.Pattern)
 	}
 	return Rule{}, false, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
-		Message: fmt.Sprintf("model %q matches the routes %s equally well; add a route for the exact name", model, list(patterns))}
+		Message: fmt.Sprintf("model %q matches the routes %s equally well; add a route for the exact name", model, strings.Join(patterns, ", "))}
 }
 
 // where lists the endpoints that the predicate holds for, in order of id.
@@ -193,7 +193,7 @@ func single(model string, found []Endpoint) ([]Target, error) {
 		ids[i] = e.ID
 	}
 	return nil, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
-		Message: fmt.Sprintf("model %q is served by the endpoints %s; name one of them as the model, or add a route %q", model, list(ids), model)}
+		Message: fmt.Sprintf("model %q is served by the endpoints %s; name one of them as the model, or add a route %q", model, strings.Join(ids, ", "), model)}
 }
 
 // names lists what a caller could have meant: ids, exact routes, configured
@@ -218,15 +218,9 @@ func (t *Table) names() []string {
 	return slices.Compact(names)
 }
 
-func list(words []string) string {
-	if len(words) == 0 {
-		return "none is configured"
-	}
-	return strings.Join(words, ", ")
-}
-
-// unknown is the error for a name that nothing knows.
-func (t *Table) unknown(what, name string, known []string) error {
+// Unknown is the error for a name of something ("model", "endpoint") that is not
+// among the known ones. It suggests the nearest, else lists them.
+func Unknown(what, name string, known []string) *provider.Error {
 	e := &provider.Error{Code: provider.CodeNotFound, Source: provider.SourceHost, Param: what,
 		Message: fmt.Sprintf("%s %q is not known", what, name)}
 	if what == "model" {
@@ -234,8 +228,8 @@ func (t *Table) unknown(what, name string, known []string) error {
 	}
 	if near := schema.Nearest(name, known); near != "" {
 		e.Message += fmt.Sprintf("; did you mean %q?", near)
-	} else {
-		e.Message += "; known are " + list(known)
+	} else if len(known) > 0 {
+		e.Message += "; known are " + strings.Join(known, ", ")
 	}
 	return e
 }

@@ -1,0 +1,17 @@
+// Package host runs Backplane: it starts provider plugins, owns the queue,
+// circuit breaker, retries and stats of every endpoint, and answers HTTP.
+//
+// The backplane binary is a thin shell around it. To embed it:
+//
+//	cfg, err := host.Load(ctx, "config.hcl", host.Options{})
+//	if err != nil { ... }            // all mistakes, with file, line and column
+//	h, err := host.New(cfg, host.Options{})
+//	if err != nil { ... }
+//	if err := h.Start(ctx); err != nil { ... }
+//	defer h.Shutdown(context.Background())
+//	answer, err := h.Chat(ctx, &provider.ChatRequest{Model: "fast", Messages: messages})
+//
+// Providers are separate processes: a crash of one is restarted and retried,
+// and never takes the host or another provider with it. See host/README.md for
+// the architecture.
+package host

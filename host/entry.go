@@ -1,0 +1,134 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/endpoint"
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// Where endpoints come from; see [status.Endpoint].
+const (
+	originConfig = "config"
+	originAPI    = "api"
+)
+
+// entry is an endpoint as the host knows it. A change of the endpoint makes a
+// new entry around the same *endpoint.Endpoint, which keeps queue, breaker and
+// numbers; entries are never changed.
+type entry struct {
+	config   config.Endpoint
+	origin   string
+	revision uint64
+	manifest provider.Manifest
+	plugin   *running
+	endpoint *endpoint.Endpoint
+	models   *modelCache
+	// refused says why the plugin did not open the endpoint; nil if it did, or
+	// has not been asked yet.
+	refused *atomic.Pointer[provider.Error]
+}
+
+// newEntry makes an entry with a fresh endpoint; the plugin is not told yet.
+func (h *Host) newEntry(cfg config.Endpoint, origin string, revision uint64) *entry {
+	p := h.plugins[cfg.Provider]
+	e := &entry{config: cfg, origin: origin, revision: revision, plugin: p,
+		models: new(modelCache), refused: new(atomic.Pointer[provider.Error])}
+	if p.missing == nil {
+		e.manifest = p.Manifest()
+	}
+	log := h.log.With("endpoint", cfg.ID)
+	e.endpoint = endpoint.New(endpoint.Config{
+		ID: cfg.ID, Provider: cfg.Provider, Model: cfg.Model, Revision: revision,
+		Manifest: e.manifest, HasKey: !cfg.APIKey.IsZero(), Policy: cfg.Policy,
+		Backend: p, Observer: h.metrics,
+		OnCircuit: func(t status.Transition) {
+			log.Warn("circuit changed", "from", t.From, "to", t.To, "reason", t.Reason)
+		},
+	})
+	return e
+}
+
+// changed returns the entry of the same endpoint with another configuration.
+func (e *entry) changed(cfg config.Endpoint) *entry {
+	next := *e
+	next.config, next.revision = cfg, e.revision+1
+	next.models = new(modelCache)
+	next.refused = new(atomic.Pointer[provider.Error])
+	return &next
+}
+
+// open tells the plugin of the endpoint. Where the plugin refuses, requests are
+// answered with its words from then on. Where its process does not run, the
+// endpoint is opened with the next.
+func (e *entry) open(ctx context.Context) error {
+	diags, err := e.plugin.OpenEndpoint(ctx, provider.EndpointConfig{
+		ID: e.config.ID, Revision: e.revision, Model: e.config.Model,
+		Credential: e.config.APIKey, Settings: e.config.Settings,
+	})
+	if schema.HasErrors(diags) {
+		err = &provider.ConfigError{Diagnostics: diags}
+		e.refused.Store(&provider.Error{Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Cause: err,
+			Message: fmt.Sprintf("endpoint %q is not open, its provider refuses the settings: %s", e.config.ID, err)})
+	}
+	return err
+}
+
+// unavailable says why the endpoint cannot take any request, nil if it can.
+func (e *entry) unavailable() *provider.Error {
+	if e.plugin.missing != nil {
+		return &provider.Error{Code: provider.CodePluginUnavailable, Source: provider.SourceHost,
+			Message: fmt.Sprintf("endpoint %q cannot be used: %v", e.config.ID, e.plugin.missing)}
+	}
+	return e.refused.Load()
+}
+
+// status describes the endpoint for the operator, without sensitive settings.
+func (e *entry) status() status.Endpoint {
+	s := status.Endpoint{
+		ID: e.config.ID, Provider: e.config.Provider, Model: e.config.Model, Revision: e.revision,
+		Origin: e.origin, HasKey: !e.config.APIKey.IsZero(), Operations: e.manifest.Operations,
+		Settings: visible(e.manifest.Settings, e.config.Settings), Policy: e.config.Policy,
+		Circuit: e.endpoint.Stats().Circuit.State,
+	}
+	if problem := e.unavailable(); problem != nil {
+		s.Problem = problem.Message
+	}
+	return s
+}
+
+// visible returns the settings without those that the schema calls sensitive.
+func visible(o schema.Object, s provider.Settings) map[string]any {
+	var values map[string]any
+	if json.Unmarshal(s.JSON(), &values) != nil {
+		return nil
+	}
+	hideSensitive(o, values)
+	return values
+}
+
+func hideSensitive(o schema.Object, values map[string]any) {
+	for _, a := range o.Attributes {
+		if a.Sensitive {
+			delete(values, a.Name)
+		}
+	}
+	for _, b := range o.Blocks {
+		switch nested := values[b.Name].(type) {
+		case map[string]any:
+			hideSensitive(b.Object, nested)
+		case []any:
+			for _, item := range nested {
+				if object, ok := item.(map[string]any); ok {
+					hideSensitive(b.Object, object)
+				}
+			}
+		}
+	}
+}

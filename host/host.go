@@ -1,0 +1,199 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/metrics"
+	"github.com/backplane-dev/backplane/host/internal/plugin"
+	"github.com/backplane-dev/backplane/host/internal/route"
+)
+
+// Options adjust a host. The zero value is useful.
+type Options struct {
+	// Logger takes the host's and the plugins' log lines; nil discards them.
+	Logger hclog.Logger
+	// LookupEnv finds environment variables for env() and for credentials; nil
+	// means [os.LookupEnv].
+	LookupEnv config.LookupEnv
+	// Listen, Admin and PluginDir replace the configuration's if not empty.
+	Listen, Admin, PluginDir string
+}
+
+// Host is a running Backplane. Make one with [New]. It is safe for concurrent
+// use.
+type Host struct {
+	cfg     *config.Config
+	log     hclog.Logger
+	lookup  config.LookupEnv
+	plugins map[string]*running // fixed after New
+	metrics *metrics.Metrics
+	servers servers
+
+	// state is replaced as a whole when endpoints change, so that requests read
+	// it without a lock. changes serialises the replacements.
+	state   atomic.Pointer[state]
+	changes sync.Mutex
+
+	started, draining atomic.Bool
+	stop              sync.Once
+	stopErr           error
+}
+
+// running is a provider of the configuration: its supervised process, or the
+// reason why there is none.
+type running struct {
+	config config.Provider
+	*plugin.Provider
+	// missing is set, and Provider nil, if the plugin could not be found or
+	// described.
+	missing error
+	path    string
+}
+
+// state is one consistent set of endpoints.
+type state struct {
+	endpoints map[string]*entry
+	table     *route.Table
+}
+
+// New makes a host from a setup that [Load] returned. Nothing runs and nothing
+// listens before [Host.Start].
+func New(setup *Setup, opts Options) (*Host, error) {
+	opts.fill()
+	h := &Host{
+		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv,
+		plugins: make(map[string]*running),
+	}
+	for _, p := range setup.Config.Providers {
+		h.plugins[p.Name] = h.newProvider(p, setup.plugins[p.Name])
+	}
+	m, err := metrics.New(h.metricsSource())
+	if err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	h.metrics = m
+	endpoints := make(map[string]*entry)
+	for _, e := range setup.Config.Endpoints {
+		endpoints[e.ID] = h.newEntry(e, originConfig, 1)
+	}
+	h.publish(endpoints)
+	return h, nil
+}
+
+func (h *Host) newProvider(p config.Provider, found foundPlugin) *running {
+	r := &running{config: p, path: found.path, missing: found.err}
+	if found.err == nil {
+		r.Provider = plugin.New(plugin.Spec{
+			Name: p.Name, Path: found.path, Manifest: found.manifest, Settings: p.Settings,
+			Env: p.Env, StartTimeout: p.StartTimeout,
+		}, h.log)
+	}
+	return r
+}
+
+// publish makes a set of endpoints the current one. Callers hold changes, but
+// for New.
+func (h *Host) publish(endpoints map[string]*entry) {
+	known := make([]route.Endpoint, 0, len(endpoints))
+	for id, e := range endpoints {
+		known = append(known, route.Endpoint{ID: id, Model: e.config.Model,
+			DefaultModel: e.manifest.Models.Default, Patterns: e.manifest.Models.Patterns})
+	}
+	rules := make([]route.Rule, 0, len(h.cfg.Routes))
+	for _, r := range h.cfg.Routes {
+		rules = append(rules, route.Rule{Pattern: r.Pattern, Endpoints: r.Endpoints, Model: r.Model})
+	}
+	h.state.Store(&state{endpoints: endpoints, table: route.New(rules, known)})
+}
+
+// Start starts the plugins, opens the endpoints and then listens. An error means
+// that the host cannot run at all, because an address is taken; a provider that
+// does not start is no error: [Host.Providers] says why, and its endpoints answer
+// with the reason. ctx bounds the start alone.
+func (h *Host) Start(ctx context.Context) error {
+	if h.started.Load() {
+		return errors.New("the host was started already")
+	}
+	if err := h.servers.bind(ctx, h.cfg.Server); err != nil {
+		return err
+	}
+	h.startPlugins(ctx)
+	h.started.Store(true)
+	h.servers.serve(h)
+	return nil
+}
+
+// startPlugins starts all plugins at once and opens their endpoints. Failures
+// are logged and show in the status.
+func (h *Host) startPlugins(ctx context.Context) {
+	var wg sync.WaitGroup
+	for name, p := range h.plugins {
+		if p.missing != nil {
+			h.log.Error("provider cannot run", "provider", name, "error", p.missing)
+			continue
+		}
+		wg.Go(func() {
+			if err := p.Start(ctx); err != nil {
+				h.log.Error("provider did not start", "provider", name, "error", err)
+			}
+			h.openAll(ctx, name)
+		})
+	}
+	wg.Wait()
+}
+
+// openAll opens the configured endpoints of one provider. If the process does
+// not run now, they are remembered for the next.
+func (h *Host) openAll(ctx context.Context, name string) {
+	endpoints := h.state.Load().endpoints
+	for _, id := range slices.Sorted(maps.Keys(endpoints)) {
+		e := endpoints[id]
+		if e.config.Provider != name {
+			continue
+		}
+		if err := e.open(ctx); err != nil {
+			h.log.Error("endpoint did not open", "endpoint", id, "error", err)
+		}
+	}
+}
+
+// Shutdown stops the host in order: not ready any more, listeners closed,
+// running requests given until ctx ends (at most the configured
+// shutdown_timeout), then endpoints and plugins closed. It may be called more
+// than once and without Start.
+func (h *Host) Shutdown(ctx context.Context) error {
+	h.stop.Do(func() { h.stopErr = h.shutdown(ctx) })
+	return h.stopErr
+}
+
+func (h *Host) shutdown(ctx context.Context) error {
+	h.draining.Store(true)
+	if limit := h.cfg.Server.ShutdownTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	err := h.servers.drain(ctx)
+	for _, e := range h.state.Load().endpoints {
+		e.endpoint.Close()
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(h.plugins))
+	for i, name := range slices.Sorted(maps.Keys(h.plugins)) {
+		if p := h.plugins[name]; p.missing == nil {
+			wg.Go(func() { errs[i] = p.Shutdown(ctx) })
+		}
+	}
+	wg.Wait()
+	h.servers.close()
+	return errors.Join(append(errs, err, h.metrics.Shutdown())...)
+}

@@ -1,0 +1,141 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"time"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/admin"
+	"github.com/backplane-dev/backplane/host/internal/api"
+)
+
+// closeGrace is the time for last words after the plugins have gone: streams
+// that were cut off still get their error event.
+const closeGrace = time.Second
+
+// servers are the two listeners and what serves on them.
+type servers struct {
+	dataListener, adminListener net.Listener
+	data, admin                 *http.Server
+	running                     sync.WaitGroup
+}
+
+// bind takes the addresses, so that a wrong or taken one is known before any
+// plugin starts.
+func (s *servers) bind(ctx context.Context, cfg config.Server) error {
+	data, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; choose another address with server.listen or -listen", cfg.Listen, err)
+	}
+	s.dataListener = data
+	if cfg.Admin == "off" {
+		return nil
+	}
+	if s.adminListener, err = admin.Listen(ctx, cfg.Admin, false); err != nil {
+		_ = data.Close()
+		return err
+	}
+	return nil
+}
+
+// serve begins to answer.
+func (s *servers) serve(h *Host) {
+	s.data = api.NewServer(h.Handler(""), h.log)
+	s.start(s.data, s.dataListener)
+	if s.adminListener != nil {
+		mux := http.NewServeMux()
+		mux.Handle("/", admin.New(adminCore{h}, admin.Options{Log: h.log}))
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		s.admin = api.NewServer(mux, h.log)
+		s.start(s.admin, s.adminListener)
+	}
+}
+
+func (s *servers) start(server *http.Server, l net.Listener) {
+	s.running.Go(func() { _ = server.Serve(l) }) // always ends with ErrServerClosed
+}
+
+// drain stops listening for data and waits for the running requests, until ctx
+// ends. Requests that are left then are cut off when the plugins stop.
+func (s *servers) drain(ctx context.Context) error {
+	if s.data == nil {
+		return s.unbind()
+	}
+	if err := s.data.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stop listening: %w", err)
+	}
+	return nil
+}
+
+// unbind gives the addresses back if nothing serves on them yet.
+func (s *servers) unbind() error {
+	var errs []error
+	for _, l := range []net.Listener{s.dataListener, s.adminListener} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// close ends what is left.
+func (s *servers) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	for _, server := range []*http.Server{s.data, s.admin} {
+		if server == nil {
+			continue
+		}
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+	s.running.Wait()
+}
+
+// Addr is the address of the data plane, "" before Start. With ":0" in the
+// configuration it tells the chosen port.
+func (h *Host) Addr() string {
+	if h.servers.dataListener == nil {
+		return ""
+	}
+	return h.servers.dataListener.Addr().String()
+}
+
+// AdminAddr is the address of the admin API in the form of the configuration, ""
+// before Start or if it is off.
+func (h *Host) AdminAddr() string {
+	l := h.servers.adminListener
+	switch {
+	case l == nil:
+		return ""
+	case l.Addr().Network() == "unix":
+		return "unix:" + l.Addr().String()
+	default:
+		return l.Addr().String()
+	}
+}
+
+// Handler answers HTTP without a listener of the host's: for one endpoint POST
+// /{operation}, or, if endpointID is empty, the whole data plane. Mount it below
+// a path with [http.StripPrefix]. An id that does not exist is answered with
+// 404, since endpoints come and go.
+func (h *Host) Handler(endpointID string) http.Handler {
+	headers := h.forwardHeaders()
+	opts := api.Options{
+		MaxBodyBytes: h.cfg.Server.MaxBodyBytes, Metrics: h.metrics.Handler(), Log: h.log,
+		ForwardHeaders: func() []string { return headers },
+	}
+	if endpointID == "" {
+		return api.New(core{h}, opts)
+	}
+	return api.Endpoint(core{h}, endpointID, opts)
+}

@@ -1,0 +1,100 @@
+// Command bench measures Backplane end to end beside three yardsticks: direct
+// calls to the same upstream, httputil.ReverseProxy and a bare fasthttp proxy.
+// scripts/bench builds and runs it.
+//
+// All four run on one machine at the same time and are measured in turn, round
+// by round, so that a drift of the machine's speed hits all of them. Compare
+// ratios within one run, never figures of two runs. CPU per request counts the
+// gateway's processes alone (user and system time of host and plugin); the rate
+// of requests is that of the whole system, load generator and upstream included.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	quick    bool
+	json     bool
+	rounds   int
+	duration time.Duration
+	bin      string
+	profile  string
+}
+
+func main() {
+	if len(os.Args) > 1 && runRole(os.Args[1], os.Args[2:]) {
+		return
+	}
+	var o options
+	flag.BoolVar(&o.quick, "quick", false, "shorter runs, done within 60 s")
+	flag.BoolVar(&o.json, "json", false, "print one JSON object instead of tables")
+	flag.IntVar(&o.rounds, "rounds", 0, "rounds over all targets and cases (default 5, with -quick 2)")
+	flag.DurationVar(&o.duration, "duration", 0, "measured time of each case (default 2s, with -quick 500ms)")
+	flag.StringVar(&o.bin, "bin", "bin", "folder with the built backplane binary and plugins")
+	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of host and plugin at 64 requests at once")
+	flag.Parse()
+	o.setDefaults()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (o *options) setDefaults() {
+	rounds, duration := 5, 2*time.Second
+	if o.quick {
+		rounds, duration = 2, 500*time.Millisecond
+	}
+	if o.rounds == 0 {
+		o.rounds = rounds
+	}
+	if o.duration == 0 {
+		o.duration = duration
+	}
+}
+
+// run starts all targets, measures them round by round and prints the result.
+func run(ctx context.Context, o options) error {
+	targets, stop, err := startTargets(ctx, o.bin)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	results := newResults()
+	for round := range o.rounds {
+		for _, c := range cases() {
+			for _, t := range targets {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				fmt.Fprintf(os.Stderr, "\rround %d of %d  %-16s %-12s", round+1, o.rounds, c.name, t.name)
+				m, err := c.measure(ctx, t, o.duration)
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", c.name, t.name, err)
+				}
+				results.add(c.name, t.name, m)
+			}
+		}
+	}
+	fmt.Fprintf(os.Stderr, "\r%60s\r", "")
+	if o.profile != "" {
+		if err := profile(ctx, targets, o); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return results.writeJSON(os.Stdout)
+	}
+	results.writeTables(os.Stdout)
+	return nil
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+
+	"github.com/valyala/fasthttp"
+)
+
+// runRole serves one of the helper processes if the program was started as one.
+// Each prints its address and serves until it is killed.
+func runRole(name string, args []string) bool {
+	var serve func(net.Listener) error
+	switch name {
+	case "role-upstream":
+		serve = (&http.Server{Handler: http.HandlerFunc(fakeUpstream)}).Serve
+	case "role-reverseproxy":
+		serve = (&http.Server{Handler: reverseProxy(args[0])}).Serve
+	case "role-fasthttp":
+		serve = (&fasthttp.Server{Handler: fastProxy(args[0]), StreamRequestBody: false}).Serve
+	default:
+		return false
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	fmt.Println(l.Addr())
+	if err := serve(l); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	return true
+}
+
+// reverseProxy is the standard library's proxy, with a pool of connections that
+// is large enough: its default of two would make it twice as slow.
+func reverseProxy(upstream string) http.Handler {
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: upstream})
+	proxy.FlushInterval = -1
+	proxy.Transport = &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 65536}
+	return proxy
+}
+
+// fastProxy is the cheapest proxy we know how to write in one process. It
+// streams the answer, copying what one read gave.
+func fastProxy(upstream string) fasthttp.RequestHandler {
+	client := &fasthttp.HostClient{Addr: upstream, MaxConns: 65536, StreamResponseBody: true}
+	return func(ctx *fasthttp.RequestCtx) {
+		request := &ctx.Request
+		request.Header.SetHost(upstream)
+		if err := client.Do(request, &ctx.Response); err != nil {
+			ctx.Error(err.Error(), http.StatusBadGateway)
+		}
+	}
+}
