@@ -68,7 +68,7 @@ func (f *File) readProvider(s *section) Provider {
 func (f *File) environment(s *section) map[string]string {
 	env := make(map[string]string)
 	for _, name := range stringsIn(s.values["forward_env"]) {
-		if value, ok := f.env(name); ok {
+		if value, ok := f.env.get(name); ok {
 			env[name] = value
 		}
 	}

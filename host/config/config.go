@@ -6,8 +6,16 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// LookupEnv looks up an environment variable, like [os.LookupEnv].
+// LookupEnv looks up an environment variable, like [os.LookupEnv]. nil is an
+// empty environment.
 type LookupEnv func(name string) (value string, ok bool)
+
+func (l LookupEnv) get(name string) (string, bool) {
+	if l == nil {
+		return "", false
+	}
+	return l(name)
+}
 
 // Config is a whole configuration, checked and with all defaults filled in.
 type Config struct {

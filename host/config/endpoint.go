@@ -3,7 +3,9 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -13,14 +15,18 @@ import (
 // that the provider's block and manifest can be found for [DecodeEndpoint].
 // They are empty if the JSON does not hold them.
 func PeekEndpoint(spec []byte) (id, provider string, err error) {
-	var head struct {
-		ID       string `json:"id"`
-		Provider string `json:"provider"`
+	given, err := decodeObject(spec)
+	if err != nil {
+		return "", "", err
 	}
-	if err := json.Unmarshal(spec, &head); err != nil {
-		return "", "", fmt.Errorf("read the endpoint: %w", err)
+	for name, into := range map[string]*string{"id": &id, "provider": &provider} {
+		text, isText := given[name].(string)
+		if given[name] != nil && !isText {
+			return "", "", fmt.Errorf("%q must be a string in quotes", name)
+		}
+		*into = text
 	}
-	return head.ID, head.Provider, nil
+	return id, provider, nil
 }
 
 // DecodeEndpoint reads an endpoint from JSON with the names of the endpoint
@@ -61,9 +67,9 @@ func PatchEndpoint(patch []byte, e Endpoint, m provider.Manifest) (Endpoint, []s
 // overlay lays JSON over an endpoint. It returns the values as given, too. env
 // fills in absent settings, nil does not.
 func overlay(spec []byte, e Endpoint, m provider.Manifest, env LookupEnv) (Endpoint, map[string]any, []schema.Diagnostic) {
-	given, err := decodeNumbers(spec)
+	given, err := decodeObject(spec)
 	if err != nil {
-		return e, nil, []schema.Diagnostic{{Summary: "Invalid endpoint", Detail: sentence("the endpoint must be a JSON object: " + err.Error())}}
+		return e, nil, []schema.Diagnostic{{Summary: "Invalid endpoint", Detail: sentence(err.Error())}}
 	}
 	values := make(map[string]any, len(given)+1)
 	for name, v := range given {
@@ -71,7 +77,7 @@ func overlay(spec []byte, e Endpoint, m provider.Manifest, env LookupEnv) (Endpo
 	}
 	used := make(map[string]string)
 	if patch, ok := given[settingsBlock].(map[string]any); ok || given[settingsBlock] == nil {
-		settings, err := decodeNumbers(e.Settings.JSON())
+		settings, err := decodeObject(e.Settings.JSON())
 		if err != nil {
 			return e, nil, []schema.Diagnostic{{Path: settingsBlock, Summary: "Invalid settings", Detail: sentence(err.Error())}}
 		}
@@ -159,16 +165,20 @@ func merge(base, patch map[string]any) map[string]any {
 	return out
 }
 
-// decodeNumbers decodes a JSON object, keeping numbers as they are written.
-func decodeNumbers(text []byte) (map[string]any, error) {
+// decodeObject decodes a JSON object, keeping numbers as they are written.
+func decodeObject(text []byte) (map[string]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	var values map[string]any
-	if err := dec.Decode(&values); err != nil {
-		return nil, err
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("the endpoint is not valid JSON: %w", err)
 	}
-	if dec.More() {
-		return nil, fmt.Errorf("more follows it")
+	values, isObject := v.(map[string]any)
+	if !isObject {
+		return nil, errors.New("the endpoint must be a JSON object, for example {\"provider\": \"openai\"}")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the endpoint must be one JSON object, but more follows it")
 	}
 	return values, nil
 }

@@ -64,16 +64,12 @@ func Load(path string, env LookupEnv) (*File, Diagnostics) {
 
 // Parse reads the text of a configuration file: its syntax, and all blocks as
 // far as the host declares them. name is the file's path, used in diagnostics
-// and for relative paths in the file. env looks up environment variables; nil
-// is an empty environment.
+// and for relative paths in the file. env looks up environment variables.
 //
 // The file is nil only if its syntax is wrong or it cannot be read. With other
 // mistakes it is returned too, so that [File.Resolve] can find those in the
 // plugins' settings and report everything at once.
 func Parse(name string, text []byte, env LookupEnv) (*File, Diagnostics) {
-	if env == nil {
-		env = func(string) (string, bool) { return "", false }
-	}
 	f := &File{source: source{name: name, bytes: text}, env: env, ctx: evalContext(filepath.Dir(name), env)}
 	parsed, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
 	if diags.HasErrors() {

@@ -43,7 +43,7 @@ func envFunction(env LookupEnv) function.Function {
 			if len(args) > 2 {
 				return cty.NilVal, &functionError{"Too many arguments", fmt.Sprintf("env() takes a name and at most one default: write env(%q, \"...\").", name)}
 			}
-			if value, ok := env(name); ok {
+			if value, ok := env.get(name); ok {
 				return external(value), nil
 			}
 			if len(args) == 2 {

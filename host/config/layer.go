@@ -72,7 +72,7 @@ func fillFromEnv(o schema.Object, path string, values map[string]any, env Lookup
 			continue
 		}
 		for _, name := range a.Env {
-			if text, ok := env(name); ok && text != "" {
+			if text, ok := env.get(name); ok && text != "" {
 				values[a.Name] = parseEnv(a.Type, text)
 				used[join(path, a.Name)] = name
 				break

@@ -123,7 +123,7 @@ func resolveKey(own, inherited *provider.Secret, c provider.Credential, env Look
 		return *inherited
 	}
 	for _, name := range c.Env {
-		if value, ok := env(name); ok && value != "" {
+		if value, ok := env.get(name); ok && value != "" {
 			return provider.NewSecret(strings.TrimSpace(value))
 		}
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,7 +104,10 @@ func (s *source) remember(v any) {
 
 // scrub cuts remembered secrets out of a text.
 func (s *source) scrub(text string) string {
-	for _, secret := range s.secrets {
+	// The longest first: a secret may be a part of another.
+	secrets := slices.Clone(s.secrets)
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, redacted)
 	}
 	return text
