@@ -6,20 +6,17 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // hostError is an answer of the host that says no.
 type hostError struct {
-	Status      int // 0 for an error inside a stream
-	Message     string
-	Type        string
-	Code        string
-	Param       string
-	Diagnostics []schema.Diagnostic
-	RetryAfter  string
-	RequestID   string
+	Status     int // 0 for an error inside a stream
+	Message    string
+	Type       string
+	Code       string
+	Param      string
+	RetryAfter string
+	RequestID  string
 }
 
 // Error returns the message with all that helps to find the cause.
@@ -37,20 +34,16 @@ func (e *hostError) Error() string {
 	if e.RetryAfter != "" {
 		fmt.Fprintf(&b, "; try again in %s s", e.RetryAfter)
 	}
-	for _, d := range e.Diagnostics {
-		fmt.Fprintf(&b, "\n  %s", d)
-	}
 	return b.String()
 }
 
 // errorBody is the shape of errors of both APIs.
 type errorBody struct {
 	Error *struct {
-		Message     string              `json:"message"`
-		Type        string              `json:"type"`
-		Param       string              `json:"param"`
-		Code        string              `json:"code"`
-		Diagnostics []schema.Diagnostic `json:"diagnostics"`
+		Message string `json:"message"`
+		Type    string `json:"type"`
+		Param   string `json:"param"`
+		Code    string `json:"code"`
 	} `json:"error"`
 }
 
@@ -77,6 +70,6 @@ func parseHostError(status int, data []byte) *hostError {
 		return e
 	}
 	e.Message, e.Type, e.Code = body.Error.Message, body.Error.Type, body.Error.Code
-	e.Param, e.Diagnostics = body.Error.Param, body.Error.Diagnostics
+	e.Param = body.Error.Param
 	return e
 }

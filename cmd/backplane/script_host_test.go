@@ -80,9 +80,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	args = append([]string{
 		"serve", "-listen", "127.0.0.1:0", "-admin", ts.Getenv("BACKPLANE_ADMIN"), "-plugin-dir", ts.Getenv("PLUGINS"),
 	}, args...)
-	cmd := exec.Command(findProgram(ts, "backplane"), args...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"))
+	cmd := scriptCommand(ts, "backplane", args...)
 	cmd.Stdout, cmd.Stderr = &h.out, &h.err
 	ts.Check(cmd.Start())
 	h.cmd, h.ended = cmd, make(chan struct{})
@@ -100,10 +98,10 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("BACKPLANE_ADDR", where[1])
 }
 
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {
 	h := ts.Value(hostKey{}).(*hostProcess)
 	if neg || h.cmd == nil || len(args)%2 != 0 {
-		ts.Fatalf("usage: stop [CODE SIGNAL], with a running host")
+		ts.Fatalf("usage: halt [CODE SIGNAL], with a running host")
 	}
 	args = append(args, "0", "TERM")
 	want, err := strconv.Atoi(args[0])
@@ -162,14 +160,28 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until PATTERN PROGRAM ARG...")
 	}
-	pattern := regexp.MustCompile(args[0])
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	var last []byte
 	ok := waitFor(func() bool {
-		err := ts.Exec(args[1], args[2:]...)
-		return err == nil && pattern.MatchString(ts.ReadFile("stdout"))
+		var err error
+		last, err = scriptCommand(ts, args[1], args[2:]...).CombinedOutput()
+		return err == nil && pattern.Match(last)
 	})
 	if !ok {
-		ts.Fatalf("no output matched %q", args[0])
+		ts.Fatalf("no output matched %q; the last was\n%s", args[0], last)
 	}
+}
+
+// scriptCommand makes a command as the script's exec would, but without a line
+// in its log.
+func scriptCommand(ts *testscript.TestScript, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(findProgram(ts, name), args...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = os.Environ()
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "BACKPLANE_ADDR", "BACKPLANE_ADMIN"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	return cmd
 }
 
 // waitFor asks again and again until done or out of patience.

@@ -20,13 +20,13 @@ func TestMain(m *testing.M) {
 //
 //	code N PROGRAM ARG...   run a program that must end with exit code N
 //	start ARG...            run `backplane serve` until it says that it is ready
-//	stop [CODE SIGNAL]      end it with the signal, TERM as a rule, and wait; the exit
+//	halt [CODE SIGNAL]      end it with the signal, TERM as a rule, and wait; the exit
 //	                        code must be CODE, 0 as a rule; output is in host.out
 //	                        and host.err
 //	signal SIGNAL           send the host a signal, do not wait
 //	hosterr PATTERN         wait until the host has written that to standard error
 //	killplugin NAME         kill -9 the process of a provider and wait for its end
-//	until PATTERN CMD...    repeat a command until its output matches, at most 10 s
+//	until PATTERN CMD...    repeat a command until its output matches, for a while
 //
 // Hosts run on a free port, with an admin socket of their own. $PLUGINS is the
 // folder with the plugins, $ECHO the binary of the echo plugin.
@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(env, plugins) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": cmdCode, "start": cmdStart, "stop": cmdStop, "signal": cmdSignal, "hosterr": cmdHostErr,
+			"code": cmdCode, "start": cmdStart, "halt": cmdHalt, "signal": cmdSignal, "hosterr": cmdHostErr,
 			"killplugin": cmdKillPlugin, "until": cmdUntil,
 		},
 	})
