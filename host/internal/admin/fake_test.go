@@ -1,0 +1,149 @@
+package admin_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeCore is a fake host with one endpoint, "fast", and one provider, "echo".
+// It remembers what it was asked to do.
+type fakeCore struct {
+	mu    sync.Mutex
+	calls []string
+	// fail is returned by whatever is called next.
+	fail error
+}
+
+func (f *fakeCore) note(format string, args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, fmt.Sprintf(format, args...))
+	return f.fail
+}
+
+func (f *fakeCore) last() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.calls) == 0 {
+		return ""
+	}
+	return f.calls[len(f.calls)-1]
+}
+
+var when = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func unknown(what, name string) error {
+	return &provider.Error{Code: provider.CodeNotFound, Source: provider.SourceHost, Param: what,
+		Message: fmt.Sprintf("%s %q is not known", what, name)}
+}
+
+func endpointOf(id string) status.Endpoint {
+	return status.Endpoint{
+		ID: id, Provider: "echo", Model: "echo-1", Revision: 2, Origin: "api", HasKey: true,
+		Operations: []provider.Operation{{Name: "chat", Modes: []provider.Mode{provider.ModeCall, provider.ModeStream}, Description: "Echoes."}},
+		Settings:   map[string]any{"words_per_second": 5.0}, Policy: config.DefaultPolicy(), Circuit: status.CircuitClosed,
+	}
+}
+
+func (f *fakeCore) Endpoints() []status.Endpoint {
+	_ = f.note("Endpoints")
+	return []status.Endpoint{endpointOf("fast"), {ID: "bare", Provider: "echo", Origin: "config", Circuit: status.CircuitOpen}}
+}
+
+func (f *fakeCore) Endpoint(id string) (status.Endpoint, error) {
+	if id != "fast" && id != "a/b c" {
+		return status.Endpoint{}, unknown("endpoint", id)
+	}
+	return endpointOf(id), f.note("Endpoint %s", id)
+}
+
+func (f *fakeCore) CreateEndpoint(_ context.Context, spec []byte) (status.Endpoint, error) {
+	return endpointOf("new one"), f.note("CreateEndpoint %s", spec)
+}
+
+func (f *fakeCore) UpdateEndpoint(_ context.Context, id string, patch []byte) (status.Endpoint, error) {
+	return endpointOf(id), f.note("UpdateEndpoint %s %s", id, patch)
+}
+
+func (f *fakeCore) DeleteEndpoint(_ context.Context, id string) error {
+	return f.note("DeleteEndpoint %s", id)
+}
+
+func (f *fakeCore) TestEndpoint(_ context.Context, id string) (status.Report, error) {
+	return status.Report{RequestID: "req_1", Endpoint: id, Provider: "echo", Model: "m", Attempts: 1, Total: time.Millisecond}, f.note("TestEndpoint %s", id)
+}
+
+func statsOf(id string) status.Stats {
+	q := status.Quantiles{Count: 3, Mean: .5, P50: .4, P90: .9, P99: 1, Max: 1.2}
+	return status.Stats{
+		Endpoint: id, Provider: "echo", Requests: 9, Success: 6, Errors: 2, Canceled: 1,
+		ErrorsByCode: map[provider.Code]uint64{provider.CodeTimeout: 2}, Attempts: 10, Retries: 1,
+		QueueWait: q, Latency: q, TimeToFirstToken: q, Tokens: provider.Usage{Input: 1, Output: 2, Total: 3, Cached: 1, Reasoning: 1, CacheWrite: 1},
+		Circuit: status.Circuit{State: status.CircuitOpen, Since: when, Failures: 6, Total: 10, RetryAt: &when, Trips: 1,
+			History: []status.Transition{{At: when, From: status.CircuitClosed, To: status.CircuitOpen, Reason: "6 of 10 failed"}}},
+		CreatedAt: when, LastRequestAt: &when,
+	}
+}
+
+func (f *fakeCore) Stats() []status.Stats {
+	_ = f.note("Stats")
+	return []status.Stats{statsOf("fast"), {Endpoint: "idle", Provider: "echo", Circuit: status.Circuit{State: status.CircuitDisabled, Since: when}, CreatedAt: when}}
+}
+
+func (f *fakeCore) EndpointStats(id string) (status.Stats, error) {
+	return statsOf(id), f.note("EndpointStats %s", id)
+}
+
+func (f *fakeCore) ResetStats(id string) error { return f.note("ResetStats %s", id) }
+
+func (f *fakeCore) Recent(endpoint string, limit int) []status.Request {
+	_ = f.note("Recent %q %d", endpoint, limit)
+	return []status.Request{
+		{ID: "req_2", Endpoint: "fast", Operation: "chat", Model: "m", At: when, Duration: time.Second, Attempts: 1, Stream: true, Success: true, Usage: provider.Usage{Input: 1}},
+		{ID: "req_1", Endpoint: "fast", Operation: "chat", At: when, Code: provider.CodeTimeout, Error: "timeout of 60s passed", Attempts: 4},
+	}
+}
+
+func providerOf(name string) status.Provider {
+	return status.Provider{
+		Name: name, Version: "0.1.0", State: status.ProviderBackoff, Reason: "it crashed", Since: when, Path: "/p", PID: 7,
+		Generation: 3, Restarts: 2, InFlight: 1, LastExit: "signal: killed", Endpoints: []string{"fast"}, Log: []string{"one", "two"},
+		Manifest: &provider.Manifest{
+			Name: name, Version: "0.1.0", Description: "d", Homepage: "h", License: "l", SDK: "go/0.1.0", Protocols: []int{1}, Capabilities: []string{"x"},
+			Operations: []provider.Operation{{Name: "chat", Modes: []provider.Mode{provider.ModeCall}, Unsafe: true}},
+			Settings: schema.Object{
+				Attributes: []schema.Attribute{{Name: "words", Type: schema.Int, Description: "d", Required: true, Default: 3, Sensitive: true,
+					OneOf: []string{"a"}, Min: schema.Bound(1), Max: schema.Bound(2), Pattern: "x", Deprecated: "y", Env: []string{"E"}}},
+				Blocks: []schema.Block{{Name: "tls", Description: "d", Object: schema.Object{}, Required: true, Multiple: true}},
+			},
+			Credential: provider.Credential{Env: []string{"K"}, Required: true}, Models: provider.Models{Default: "m", Patterns: []string{"m*"}},
+			ForwardHeaders: []string{"openai-beta"}, Limits: provider.Limits{MaxRequestBytes: 1, MaxResponseBytes: 2, MaxConcurrent: 3}, Exclusive: true,
+		},
+	}
+}
+
+func (f *fakeCore) Providers() []status.Provider {
+	_ = f.note("Providers")
+	return []status.Provider{providerOf("echo"), {Name: "broken", State: status.ProviderFailed, Since: when}}
+}
+
+func (f *fakeCore) Provider(name string) (status.Provider, error) {
+	return providerOf(name), f.note("Provider %s", name)
+}
+
+func (f *fakeCore) Models(context.Context) ([]provider.Model, error) {
+	return []provider.Model{{ID: "echo-1", OwnedBy: "echo", Extra: provider.Extra{"context_window": json.RawMessage("8192")}}}, f.note("Models")
+}
