@@ -145,3 +145,14 @@ func idMistake(id string) string {
 	}
 	return ""
 }
+
+// Schema returns the schemas of the host's own blocks by their names, for help
+// and documentation. The settings blocks in them are empty: plugins declare
+// them.
+func Schema() map[string]schema.Object {
+	all := make(map[string]schema.Object, len(kinds))
+	for name, k := range kinds {
+		all[name] = k.schema()
+	}
+	return all
+}
