@@ -1,0 +1,240 @@
+package stats
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func snapshot(r *Recorder) status.Stats {
+	var s status.Stats
+	r.Snapshot(&s)
+	return s
+}
+
+func TestABucketHoldsItsValueAndIsNarrow(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.Int64Range(0, 1<<maxBits-1).Draw(rt, "ns")
+		i := bucket(n)
+		if up := upper(i); up < n || float64(up) > 1.2*float64(n) {
+			rt.Fatalf("%d falls into bucket %d, which ends at %d", n, i, up)
+		}
+		if i > 0 && upper(i-1) >= n {
+			rt.Fatalf("%d falls into bucket %d, but the one before ends at %d", n, i, upper(i-1))
+		}
+	})
+}
+
+func TestQuantilesAreAtMostAFifthAboveTheTruth(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var h histogram
+	var all []float64
+	for range 20_000 {
+		d := time.Duration(rnd.ExpFloat64() * float64(800*time.Millisecond))
+		h.add(d)
+		all = append(all, d.Seconds())
+	}
+	slices.Sort(all)
+	q := h.quantiles()
+	for name, pair := range map[string][2]float64{
+		"p50": {q.P50, all[9999]}, "p90": {q.P90, all[17999]}, "p99": {q.P99, all[19799]}, "max": {q.Max, all[19999]},
+	} {
+		if got, want := pair[0], pair[1]; got < want || got > 1.2*want {
+			t.Errorf("%s = %v, want %v to %v", name, got, want, 1.2*want)
+		}
+	}
+	if q.Count != 20_000 || q.Mean < 0.75 || q.Mean > 0.85 {
+		t.Errorf("count %d, mean %v", q.Count, q.Mean)
+	}
+}
+
+func TestExtremeDurationsAreCounted(t *testing.T) {
+	t.Parallel()
+	var h histogram
+	if q := h.quantiles(); q != (status.Quantiles{}) {
+		t.Errorf("an empty histogram says %+v", q)
+	}
+	h.add(-time.Second)
+	h.add(0)
+	h.add(300 * time.Hour)
+	q := h.quantiles()
+	if q.Count != 3 || q.P50 != 0 || q.P99 != (300*time.Hour).Seconds() || q.Max != q.P99 {
+		t.Errorf("%+v", q)
+	}
+}
+
+func TestEveryCodeIsCountedUnderItsName(t *testing.T) {
+	t.Parallel()
+	r := New(false)
+	for i, code := range codes {
+		for range i + 1 {
+			r.Begin(time.Now()).End(Result{Code: code})
+		}
+	}
+	r.Begin(time.Now()).End(Result{Code: "made up"})
+	s := snapshot(r)
+	var errors uint64
+	for i, code := range codes {
+		want := uint64(i + 1)
+		switch code {
+		case provider.CodeCanceled:
+			if s.Canceled != want || s.ErrorsByCode[code] != 0 {
+				t.Errorf("canceled %d and %d, want %d and 0", s.Canceled, s.ErrorsByCode[code], want)
+			}
+			continue
+		case provider.CodeInternal:
+			want++ // the unknown code
+		}
+		errors += want
+		if got := s.ErrorsByCode[code]; got != want {
+			t.Errorf("%s: %d, want %d", code, got, want)
+		}
+	}
+	if s.Errors != errors || s.Requests != s.Errors+s.Canceled || s.Success != 0 {
+		t.Errorf("%d errors of %d requests, want %d", s.Errors, s.Requests, errors)
+	}
+}
+
+func TestASnapshotHoldsAllThatWasCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := New(false)
+		created := time.Now()
+		time.Sleep(time.Hour)
+		if s := snapshot(r); s.LastRequestAt != nil || s.ErrorsByCode != nil {
+			t.Errorf("before the first request: %+v", s)
+		}
+		c := r.Begin(time.Now())
+		c.Attempt(1)
+		c.Attempt(2)
+		c.End(Result{
+			Latency: 2 * time.Second, QueueWait: time.Second, FirstToken: 500 * time.Millisecond,
+			Usage: &provider.Usage{Input: 1, Output: 2, Total: 3, Cached: 4, CacheWrite: 5, Reasoning: 6},
+		})
+		s := snapshot(r)
+		if s.Requests != 1 || s.Success != 1 || s.Attempts != 2 || s.Retries != 1 {
+			t.Errorf("counts %+v", s)
+		}
+		if s.Tokens != (provider.Usage{Input: 1, Output: 2, Total: 3, Cached: 4, CacheWrite: 5, Reasoning: 6}) {
+			t.Errorf("tokens %+v", s.Tokens)
+		}
+		if s.Latency.Max != 2 || s.QueueWait.Max != 1 || s.TimeToFirstToken.Max != 0.5 {
+			t.Errorf("latency %v, wait %v, first token %v", s.Latency, s.QueueWait, s.TimeToFirstToken)
+		}
+		if !s.CreatedAt.Equal(created) || s.LastRequestAt == nil || !s.LastRequestAt.Equal(time.Now()) {
+			t.Errorf("created %v, last request %v", s.CreatedAt, s.LastRequestAt)
+		}
+	})
+}
+
+func TestAResetDoesNotCountTheEndOfWhatBeganBefore(t *testing.T) {
+	t.Parallel()
+	r := New(true)
+	c := r.Begin(time.Now())
+	r.Remember(status.Request{At: time.Now()})
+	r.Reset()
+	c.End(Result{})
+	if s := snapshot(r); s.Requests != 0 || s.Success != 0 || len(r.Recent(0)) != 0 {
+		t.Errorf("%+v and %d recent requests after a reset", s, len(r.Recent(0)))
+	}
+}
+
+func TestRecentRequestsAreBoundedInNumberAndAge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := New(true)
+		for i := range maxRecent + 500 {
+			r.Remember(status.Request{Attempts: i, At: time.Now()})
+			time.Sleep(3 * time.Second)
+		}
+		got := r.Recent(0)
+		if len(got) != maxRecent || got[0].Attempts != maxRecent+499 || got[maxRecent-1].Attempts != 500 {
+			t.Fatalf("%d requests from %d to %d", len(got), got[0].Attempts, got[len(got)-1].Attempts)
+		}
+		if got := r.Recent(3); len(got) != 3 || got[2].Attempts != maxRecent+497 {
+			t.Errorf("the latest three are %+v", got)
+		}
+		time.Sleep(time.Hour - 30*time.Second)
+		if got := r.Recent(0); len(got) != 9 {
+			t.Errorf("%d requests of the last hour, want 9", len(got))
+		}
+	})
+}
+
+func TestRecentRequestsCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	r := New(true)
+	r.Remember(status.Request{At: time.Now()})
+	r.KeepRecent(false)
+	r.Remember(status.Request{At: time.Now()})
+	if got := r.Recent(0); r.Keeps() || len(got) != 0 {
+		t.Errorf("%d requests are kept", len(got))
+	}
+	r.KeepRecent(true)
+	r.Remember(status.Request{At: time.Now()})
+	if got := r.Recent(0); len(got) != 1 {
+		t.Errorf("%d requests are kept, want 1", len(got))
+	}
+}
+
+func TestLongErrorsAreCutAtACharacter(t *testing.T) {
+	t.Parallel()
+	r := New(true)
+	r.Remember(status.Request{At: time.Now(), Error: strings.Repeat("ä", 1000) + "x"})
+	r.Remember(status.Request{At: time.Now(), Error: "x" + strings.Repeat("ä", 1000)})
+	for _, req := range r.Recent(0) {
+		if len(req.Error) > maxErrorBytes+3 || strings.ContainsRune(req.Error, '\uFFFD') || !strings.HasSuffix(req.Error, "ä...") {
+			t.Errorf("%q", req.Error)
+		}
+	}
+}
+
+func TestNothingIsLostUnderConcurrency(t *testing.T) {
+	t.Parallel()
+	r := New(true)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for i := range 1000 {
+				c := r.Begin(time.Now())
+				c.Attempt(1)
+				c.End(Result{Latency: time.Millisecond, Usage: &provider.Usage{Input: 1}})
+				r.Remember(status.Request{At: time.Now()})
+				if i%100 == 0 {
+					snapshot(r)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s := snapshot(r); s.Requests != 16000 || s.Success != 16000 || s.Latency.Count != 16000 || s.Tokens.Input != 16000 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	r := New(true)
+	usage := &provider.Usage{Input: 10, Output: 20, Total: 30}
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		c := r.Begin(now)
+		c.Attempt(1)
+		c.End(Result{Latency: 123 * time.Millisecond, Usage: usage})
+		r.Remember(status.Request{ID: "r", Endpoint: "e", At: now})
+	}
+}
