@@ -25,6 +25,9 @@ func (p *program) serve(m provider.Manifest) int {
 	slog.SetDefault(newLogger(p.stderr, p.env(LogLevelEnv)))
 	s := newService(p.provider, m)
 	go s.followHost(p.env)
+	if addr := p.env(ProfileEnv); addr != "" {
+		serveProfiles(addr)
+	}
 	config := s.config(p.stderr, p.env(LogLevelEnv))
 	config.GRPCServer = func(opts []grpc.ServerOption) *grpc.Server {
 		// go-plugin prints the handshake to os.Stdout next, and then replaces
