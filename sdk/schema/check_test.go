@@ -76,6 +76,7 @@ func TestCheckReportsEachMistakeWithWhatToWrite(t *testing.T) {
 		"int with fraction":    {`{` + ok + `"workers":1.5}`, `workers: Wrong type: "workers" must be a whole number, but is 1.5.`},
 		"int out of range":     {`{` + ok + `"workers":1e30}`, `workers: Wrong type: "workers" must be a whole number, but is 1e30.`},
 		"number out of bounds": {`{` + ok + `"rate":1.5}`, `rate: Value out of bounds: "rate" must be at least 0 and at most 1, but is 1.5.`},
+		"number too large":     {`{` + ok + `"rate":1e999}`, `rate: Value out of bounds: "rate" is too large for a number.`},
 		"bool as string":       {`{` + ok + `"stream":"true"}`, `stream: Wrong type: "stream" must be a bool, but a string was given; write it without quotes.`},
 		"bool as list":         {`{` + ok + `"stream":[]}`, `stream: Wrong type: "stream" must be a bool, but a list was given; write stream = true.`},
 		"string as number":     {`{"base_url":8080}`, `base_url: Wrong type: "base_url" must be a string, but a number was given; write it in quotes.`},
@@ -148,4 +149,25 @@ func TestCheckPassesTypesThatItDoesNotKnow(t *testing.T) {
 	if filled, diags := o.Check(json.RawMessage(`{"x":{"a":1}}`)); string(filled) != `{"x":{"a":1}}` || len(diags) != 0 {
 		t.Errorf("got %s, %v", filled, diags)
 	}
+}
+
+// FuzzCheck looks for settings that make Check panic, pass with mistakes left in
+// them, or change when they are checked again.
+func FuzzCheck(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"base_url":"http://x","tls":{"ca_file":"a"},"replica":[{"url":"u"}]}`, `{"base_url":"http://x","timeout":"5s","buffer":1e3,"workers":1e2}`,
+		`{"tags":[1,null],"headers":{"a":null},"rate":1e999999}`, `[[[`, `{"replica":{"url":"u"}}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		filled, diags := sample.Check(json.RawMessage(in))
+		if schema.HasErrors(diags) {
+			return
+		}
+		again, diags := sample.Check(filled)
+		if schema.HasErrors(diags) || string(again) != string(filled) {
+			t.Errorf("%q gave %s, which gives %s, %v", in, filled, again, diags)
+		}
+	})
 }

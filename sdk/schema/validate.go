@@ -55,6 +55,7 @@ func (a Attribute) mistakes() []error {
 	add(!slices.Contains(types, a.Type), "unknown type %q; use one of the schema package's types", a.Type)
 	add(len(a.OneOf) > 0 && a.Type != String, "one_of is for strings, not for %s", a.Type.words())
 	add(a.Pattern != "" && a.Type != String, "pattern is for strings, not for %s", a.Type.words())
+	add(len(a.Env) > 0 && a.Type == StringMap, "env is for single values and lists, not for a map")
 	add((a.Min != nil || a.Max != nil) && a.Type == Bool, "a bool has no bounds")
 	add(a.Min != nil && a.Max != nil && *a.Min > *a.Max, "min %v is greater than max %v", deref(a.Min), deref(a.Max))
 	if _, err := compile(a.Pattern); err != nil {

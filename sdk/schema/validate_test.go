@@ -25,6 +25,7 @@ func TestValidateNamesEachMistakeOfAnAuthor(t *testing.T) {
 		"one of":           {schema.Attribute{Name: "a", Type: schema.Int, OneOf: []string{"1"}}, "a: one_of is for strings, not for a whole number"},
 		"pattern type":     {schema.Attribute{Name: "a", Type: schema.Bool, Pattern: "x"}, "a: pattern is for strings, not for a bool"},
 		"pattern":          {schema.Attribute{Name: "a", Type: schema.String, Pattern: "("}, "a: the pattern does not compile"},
+		"env of a map":     {schema.Attribute{Name: "a", Type: schema.StringMap, Env: []string{"A"}}, "a: env is for single values and lists"},
 		"bounds":           {schema.Attribute{Name: "a", Type: schema.Int, Min: schema.Bound(2), Max: schema.Bound(1)}, "a: min 2 is greater than max 1"},
 		"bounds of bool":   {schema.Attribute{Name: "a", Type: schema.Bool, Min: schema.Bound(2)}, "a: a bool has no bounds"},
 		"required default": {schema.Attribute{Name: "a", Type: schema.Int, Required: true, Default: 1}, "a: a required setting cannot have a default"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"regexp"
 	"slices"
@@ -84,6 +85,10 @@ func (c *checker) number(a Attribute, v any, path string) any {
 		return v
 	}
 	approx, _ := f.Float64()
+	if math.IsInf(approx, 0) {
+		c.errorf(path, "Value out of bounds", "%q is too large for a number.", a.Name)
+		return v
+	}
 	if a.Type == Number {
 		c.bounds(a, approx, path)
 		return v
