@@ -23,13 +23,12 @@ import (
 // A call holds a lease from before it is sent until its terminal event. Leases
 // are one counter: they cost two atomic additions a call.
 type generation struct {
-	id      uint64
-	name    string // of the provider
-	proc    *process
-	plugin  *goplugin.Client
-	grpc    *grpc.ClientConn
-	conn    *client.Conn
-	started time.Time
+	id     uint64
+	name   string // of the provider
+	proc   *process
+	plugin *goplugin.Client
+	grpc   *grpc.ClientConn
+	conn   *client.Conn
 
 	leases   atomic.Int64 // drainBias is added once it drains
 	draining sync.Once

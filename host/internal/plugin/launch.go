@@ -90,10 +90,14 @@ func (p *Provider) spawn(id uint64) (*generation, error) {
 	}
 	log := newProcessLog(p.log.Named("plugin"), p.keep)
 	proc := newProcess(p.spec.Path, environment(p.spec.Env, dir.tmp, p.log.GetLevel().String()), dir, log)
-	return &generation{
-		id: id, name: p.spec.Name, proc: proc, plugin: newClient(proc), started: time.Now(),
+	g := &generation{
+		id: id, name: p.spec.Name, proc: proc, plugin: newClient(proc),
 		drained: make(chan struct{}), suspect: make(chan struct{}, 1),
-	}, nil
+	}
+	// Before anybody can learn that the process is gone: a caller who does and
+	// tries again must not meet it once more.
+	proc.onExit = func() { p.withdraw(g) }
+	return g, nil
 }
 
 // bringUp takes the generation from start to publication. It returns the name

@@ -42,7 +42,7 @@ func TestTwentyStartsAndStopsLeaveNoGoroutineFileOrDirectory(t *testing.T) {
 		cycle(i%4 == 0)
 	}
 	failed := spec
-	failed.Env = map[string]string{modeEnv: "exit"}
+	failed.Env = map[string]string{modeEnv: "exit", "GORACE": "atexit_sleep_ms=0"}
 	p := New(failed, nil)
 	if err := p.Start(t.Context()); err == nil {
 		t.Error("it started")

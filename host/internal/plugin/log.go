@@ -10,10 +10,8 @@ import (
 )
 
 const (
-	// logLines is how many lines are kept for the operator, logTail how many of
-	// one process are quoted when it ends.
+	// logLines is how many lines are kept for the operator.
 	logLines = 200
-	logTail  = 20
 	// maxMessage bounds what is kept and logged of one line.
 	maxMessage = 4 << 10
 	// logRate is how many lines a second one process may log; more are counted
@@ -29,8 +27,8 @@ type processLog struct {
 	keep *ring // shared by all processes of the provider
 
 	mu      sync.Mutex
-	tail    *ring  // this process alone
 	panic   string // the first line of a crash report
+	words   string // the latest line that may tell why a process ends
 	crashed bool   // the lines now are part of a crash report
 	second  time.Time
 	count   int
@@ -38,7 +36,7 @@ type processLog struct {
 }
 
 func newProcessLog(log hclog.Logger, keep *ring) *processLog {
-	return &processLog{log: log, keep: keep, tail: newRing(logTail)}
+	return &processLog{log: log, keep: keep}
 }
 
 // lines returns a writer for one stream of the process.
@@ -61,7 +59,9 @@ func (l *processLog) line(raw []byte, cut bool) {
 	l.noteCrash(&e)
 	text := e.String()
 	l.keep.add(text)
-	l.tail.add(text)
+	if e.plain || e.level >= hclog.Warn {
+		l.words = text
+	}
 	if admitted {
 		l.log.Log(e.level, e.message, e.args...)
 	}
@@ -114,15 +114,13 @@ func (l *processLog) close() {
 }
 
 // lastWords is what the process said about its end: the first line of its crash
-// report, else its last line; "" if it said nothing.
+// report, else its last line that is a warning, an error or plain text; "" if it
+// said nothing of the kind.
 func (l *processLog) lastWords() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.panic != "" {
 		return printable(l.panic, 300)
 	}
-	if last := l.tail.last(1); len(last) > 0 {
-		return printable(last[0], 300)
-	}
-	return ""
+	return printable(l.words, 300)
 }

@@ -114,6 +114,23 @@ func TestAMessageInJSONIsNoCrashReport(t *testing.T) {
 	}
 }
 
+func TestLastWordsAreTheLineThatMayTellWhy(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                     "",
+		"plain\n":              "[INFO] plain",
+		"panic: a\npanic: b\n": "panic: a",
+		"{\"@level\":\"error\",\"@message\":\"no key\"}\n{\"@level\":\"info\",\"@message\":\"bye\"}\n": "[ERROR] no key",
+		"{\"@level\":\"debug\",\"@message\":\"chatter\"}\n":                                            "",
+	} {
+		l := newProcessLog(hclog.NewNullLogger(), newRing(1))
+		_, _ = l.lines().Write([]byte(text))
+		if got := l.lastWords(); got != want {
+			t.Errorf("last words of %q are %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestAFloodIsCountedAndThrownAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -45,6 +45,7 @@ type process struct {
 	forced bool // it was killed before it had ended
 
 	lifeline *os.File      // held open as long as the host lives
+	onExit   func()        // called once, before exited is closed
 	exited   chan struct{} // closed once the process was reaped
 	finished chan struct{} // closed once its last output was read, soon after
 	state    *os.ProcessState
@@ -53,7 +54,7 @@ type process struct {
 func newProcess(path string, env []string, dir *privateDir, log *processLog) *process {
 	return &process{
 		path: path, env: env, dir: dir, log: log, out: newStdout(log),
-		exited: make(chan struct{}), finished: make(chan struct{}),
+		onExit: func() {}, exited: make(chan struct{}), finished: make(chan struct{}),
 	}
 }
 
@@ -103,6 +104,7 @@ func (p *process) watch(cmd *exec.Cmd, files *pipes) {
 	})
 	_ = cmd.Wait() // its error is told by the state
 	p.state = cmd.ProcessState
+	p.onExit()
 	close(p.exited)
 	_ = killGroup(cmd.Process) // what the process left behind
 

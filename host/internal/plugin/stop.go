@@ -23,30 +23,23 @@ const (
 // deadline, since the library sends it without one.
 const shutdownMethod = "/plugin.GRPCController/Shutdown"
 
-// stop ends the generation by ever stronger means: announce, let calls finish,
+// stop ends the generation by ever stronger means: let calls finish, announce,
 // ask, SIGTERM, SIGKILL. Once ctx ends it goes straight to the last one. It
 // returns when nothing of the process is left, and never blocks for longer than
 // the limits above.
 func (g *generation) stop(ctx context.Context, log hclog.Logger) {
 	g.stopping.Store(true)
 	g.drain()
-	g.announce(ctx)
+	// Drain comes after the leases: a call that has one may still be on its way to
+	// the process, which would refuse it.
 	g.awaitLeases(ctx)
-	g.ask(ctx)
-	if !within(ctx, shutdownLimit, g.proc.exited) {
+	g.announce(ctx)
+	if !g.ask(ctx) {
 		log.Warn("provider process does not end when asked to; terminating it", "pid", g.proc.pid())
 		g.proc.terminate()
 		within(ctx, terminateLimit, g.proc.exited)
 	}
 	g.destroy(log)
-}
-
-// announce tells the process that no new calls will come. Whether it listens is
-// of no importance.
-func (g *generation) announce(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, drainLimit)
-	defer cancel()
-	_ = g.conn.Drain(ctx, leaseLimit)
 }
 
 // awaitLeases waits for the calls in flight.
@@ -63,11 +56,21 @@ func (g *generation) awaitLeases(ctx context.Context) {
 	within(ctx, leaseLimit, g.drained)
 }
 
-// ask sends the request to end. The process often exits without an answer.
-func (g *generation) ask(ctx context.Context) {
+// announce tells the process that it is about to be stopped, so that it can
+// bring what it still works on to an end. Whether it listens is of no importance.
+func (g *generation) announce(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	_ = g.conn.Drain(ctx, shutdownLimit)
+}
+
+// ask sends the request to end and reports whether the process did. It often
+// exits without an answer.
+func (g *generation) ask(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, shutdownLimit)
 	defer cancel()
 	_ = g.grpc.Invoke(ctx, shutdownMethod, &emptypb.Empty{}, &emptypb.Empty{})
+	return within(ctx, shutdownLimit, g.proc.exited)
 }
 
 // destroy removes all that is left of a generation, dead or alive: the process

@@ -90,6 +90,9 @@ func (p *Provider) serve(g *generation) (crashed bool) {
 // publish makes g the generation that takes calls.
 func (p *Provider) publish(g *generation) {
 	p.current.Store(g)
+	if g.proc.hasExited() { // its own withdrawal came before the publication
+		p.withdraw(g)
+	}
 	p.state.set(status.ProviderReady, "", time.Time{})
 }
 
