@@ -51,7 +51,7 @@ type problem struct {
 
 // Load reads the file at path. See [Parse].
 func Load(path string, env LookupEnv) (*File, Diagnostics) {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		detail := fmt.Sprintf("Cannot read %s: %v.", path, reason(err))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -56,8 +56,16 @@ func (f *File) warnLiterals(s *section, o schema.Object, path string, values map
 		}
 	}
 	for _, b := range o.Blocks {
-		if nested, ok := values[b.Name].(map[string]any); ok {
-			f.warnLiterals(s, b.Object, join(path, b.Name), nested)
+		at := join(path, b.Name)
+		switch nested := values[b.Name].(type) {
+		case map[string]any:
+			f.warnLiterals(s, b.Object, at, nested)
+		case []any:
+			for i, item := range nested {
+				if one, ok := item.(map[string]any); ok {
+					f.warnLiterals(s, b.Object, at+"["+strconv.Itoa(i)+"]", one)
+				}
+			}
 		}
 	}
 }

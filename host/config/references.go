@@ -57,7 +57,7 @@ func (f *File) checkProvider(s *section) {
 		return // absent is reported as missing
 	}
 	f.errorAt(s, "provider", s.places["provider"].value, "Unknown provider",
-		fmt.Sprintf("There is no provider %q.%s", name, instead("provider", name, known, fmt.Sprintf("Add a block: provider %q {}.", name))))
+		s.unknown("provider", "provider", name, known, fmt.Sprintf("Add a block: provider %q {}.", name)))
 }
 
 func (f *File) checkRoute(s *section) {
@@ -73,7 +73,7 @@ func (f *File) checkRoute(s *section) {
 		switch {
 		case !slices.Contains(ids, id):
 			f.errorAt(s, path, at.value, "Unknown endpoint",
-				fmt.Sprintf("There is no endpoint %q.%s", id, instead("endpoint", id, ids, fmt.Sprintf("Add a block: endpoint %q { ... }.", id))))
+				s.unknown("endpoints", "endpoint", id, ids, fmt.Sprintf("Add a block: endpoint %q { ... }.", id)))
 		case seen[id]:
 			f.errorAt(s, path, at.value, "Duplicate endpoint", fmt.Sprintf("The endpoint %q is in the list already. Remove it.", id))
 		}
@@ -81,7 +81,15 @@ func (f *File) checkRoute(s *section) {
 	}
 }
 
-// instead says what to write instead of an unknown name.
+// unknown says that a name leads nowhere and what to write instead. A name that
+// came from the environment or a file is not quoted.
+func (s *section) unknown(path, kindName, name string, known []string, otherwise string) string {
+	if s.external[path] {
+		return fmt.Sprintf("There is no %s of the name that the function returns.", kindName)
+	}
+	return fmt.Sprintf("There is no %s %q.%s", kindName, name, instead(kindName, name, known, otherwise))
+}
+
 func instead(kindName, name string, known []string, otherwise string) string {
 	if near := schema.Nearest(name, known); near != "" {
 		return fmt.Sprintf(" Did you mean %q?", near)

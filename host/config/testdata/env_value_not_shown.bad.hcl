@@ -7,3 +7,11 @@ endpoint "fast" {
     region = env("ACME_API_KEY")
   }
 }
+
+endpoint "reference" {
+  provider = env("ACME_API_KEY")
+}
+
+route "gpt-*" {
+  endpoints = [env("ACME_API_KEY")]
+}
