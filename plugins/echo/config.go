@@ -29,7 +29,7 @@ var settings = schema.Object{Attributes: []schema.Attribute{
 		Description: "Speed of the answer; 0 sends all words at once.",
 	},
 	{
-		Name: "latency", Type: schema.Duration, Default: "0s", Min: schema.Bound(0),
+		Name: "latency", Type: schema.Duration, Default: "0s",
 		Description: "Time before the first word, or before the injected failure.",
 	},
 	{
@@ -41,7 +41,7 @@ var settings = schema.Object{Attributes: []schema.Attribute{
 		Description: "Share of requests that are refused with a rate limit (HTTP 429).",
 	},
 	{
-		Name: "retry_after", Type: schema.Duration, Default: "1s", Min: schema.Bound(0),
+		Name: "retry_after", Type: schema.Duration, Default: "1s",
 		Description: "Time that a refused request is told to wait.",
 	},
 	{

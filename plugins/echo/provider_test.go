@@ -2,15 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/providertest"
+	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Harness{New: New, Profile: profile()})
+}
+
+func TestConformanceOfTheBinary(t *testing.T) {
+	providertest.RunBinary(t, ".", profile())
 }
 
 func profile() providertest.Profile {
@@ -40,5 +47,16 @@ func profile() providertest.Profile {
 			{Name: "mid-stream", Stream: true, Settings: json.RawMessage(`{"fail_after_words":2}`),
 				Want: provider.Error{Code: provider.CodeUpstream, StatusCode: 500}},
 		},
+	}
+}
+
+func TestTheReadmeListsTheSettings(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := schema.Markdown(settings); !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not have this table of settings:\n%s", want)
 	}
 }

@@ -34,6 +34,18 @@ func cutBody(contentType, body string) behaviour {
 	}
 }
 
+// holdAnswer answers with health once release is closed.
+func holdAnswer(release <-chan struct{}) behaviour {
+	return func(w http.ResponseWriter, r *http.Request, healthy http.Handler) {
+		select {
+		case <-release:
+			healthy.ServeHTTP(w, r)
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
 // holdStream answers with health up to the first flush and then falls silent
 // until release is closed or the provider has gone.
 func holdStream(release <-chan struct{}) behaviour {

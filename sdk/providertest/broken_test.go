@@ -66,7 +66,7 @@ func TestEachBrokenProviderFailsItsCaseWithAdvice(t *testing.T) {
 		{"hanging", "start/describes-itself", "did not answer within 5s", "Describe must return at once"},
 		{"chatty", "lifecycle/standard-output", "got a request", "log to standard error"},
 		{"fickle", "describe/agrees", "differ in Models", "return the same value"},
-		{"sloppy", "describe/manifest", `version "v1" must be semantic`, "mend the field"},
+		{"sloppy", "describe/manifest", `version: "v1" is no semantic version`, "mend the field"},
 		{"boastful", "operations/declared", "embeddings, mode call: unsupported", "do not declare it"},
 		{"careless", "open/unknown-setting", "was accepted", "refuse settings"},
 		{"eager", "open/needs-no-network", "OpenEndpoint", "connect in the first call"},

@@ -64,7 +64,7 @@ func drain(ctx context.Context, l *lab) error {
 		return err
 	}
 	release := make(chan struct{})
-	running, err := b.holdOne(ctx, release)
+	running, err := b.inFlightIfPossible(ctx, release)
 	if err != nil {
 		return err
 	}
@@ -82,33 +82,20 @@ func drain(ctx context.Context, l *lab) error {
 		return fmt.Errorf("%s after Drain was refused with the code %q: %w", op.Name, code, err)
 	}
 	if err := <-running; err != nil {
-		return fmt.Errorf("a stream that ran when Drain came failed: %w", err)
+		return fmt.Errorf("a request that ran when Drain came failed: %w", err)
 	}
 	return nil
 }
 
-// holdOne starts a stream that runs until release is closed. Without a service
-// to hold it there is none, and the channel is closed.
-func (b *bench) holdOne(ctx context.Context, release <-chan struct{}) (<-chan error, error) {
-	done := make(chan error, 1)
-	s, err := b.anySample(provider.ModeStream)
-	if b.service == nil || err != nil {
+// inFlightIfPossible is inFlight, or a request that has succeeded already where
+// no service can be held.
+func (b *bench) inFlightIfPossible(ctx context.Context, release <-chan struct{}) (<-chan error, error) {
+	if _, err := b.anyRequest(); b.service == nil || err != nil {
+		done := make(chan error)
 		close(done)
 		return done, nil
 	}
-	b.service.script(holdStream(release))
-	stream, err := b.rawStream(ctx, b.request(s, "one two three"))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := b.service.first(ctx); err != nil {
-		return nil, err
-	}
-	go func() {
-		_, err := collect(stream)
-		done <- err
-	}()
-	return done, nil
+	return b.inFlight(ctx, release)
 }
 
 func shutdown(ctx context.Context, l *lab) error {

@@ -102,33 +102,30 @@ func replaceEndpoint(ctx context.Context, l *lab) error {
 	if err := l.needService(); err != nil {
 		return err
 	}
-	s, err := l.anySample(provider.ModeStream)
-	if err != nil {
-		return err
-	}
 	b, err := l.open(ctx)
 	if err != nil {
 		return err
 	}
 	release := make(chan struct{})
-	l.service.script(holdStream(release))
-	running, err := b.rawStream(ctx, b.request(s, "one two three"))
+	running, err := b.inFlight(ctx, release)
 	if err != nil {
 		return err
 	}
-	if _, err := l.service.first(ctx); err != nil {
-		return err
-	}
 	const newKey = "sk-kit-replaced-key"
-	if err := b.reopen(ctx, provider.NewSecret(newKey)); err != nil {
+	err = b.reopen(ctx, provider.NewSecret(newKey))
+	close(release)
+	if err != nil {
 		return err
 	}
-	close(release)
-	if _, err := collect(running); err != nil {
-		return fmt.Errorf("a stream that ran while its endpoint was replaced failed: %w", err)
+	if err := <-running; err != nil {
+		return fmt.Errorf("a request that ran while its endpoint was replaced failed: %w", err)
 	}
 	l.service.script(nil)
-	if err := b.mustStream(ctx, s); err != nil {
+	s, err := l.anyRequest()
+	if err != nil {
+		return err
+	}
+	if err := b.attempt(ctx, s); err != nil {
 		return fmt.Errorf("after the endpoint was replaced: %w", err)
 	}
 	got, err := l.service.first(ctx)
@@ -136,9 +133,29 @@ func replaceEndpoint(ctx context.Context, l *lab) error {
 		return err
 	}
 	if !got.mentions(newKey) {
-		return errors.New("a call after the endpoint was replaced did not use the new credential")
+		return errors.New("a request after the endpoint was replaced did not use the new credential")
 	}
 	return nil
+}
+
+// inFlight starts a request that the service answers when release is closed, and
+// waits until it has arrived there. Its end is sent on the channel.
+func (b *bench) inFlight(ctx context.Context, release <-chan struct{}) (<-chan error, error) {
+	s, err := b.anyRequest()
+	if err != nil {
+		return nil, err
+	}
+	if s.Mode == provider.ModeStream {
+		b.service.script(holdStream(release))
+	} else {
+		b.service.script(holdAnswer(release))
+	}
+	done := make(chan error, 1)
+	go func() { done <- b.attempt(ctx, s) }()
+	if _, err := b.service.first(ctx); err != nil {
+		return nil, err
+	}
+	return done, nil
 }
 
 func closeEndpoint(ctx context.Context, l *lab) error {

@@ -7,12 +7,12 @@
 //		providertest.Run(t, providertest.Harness{New: New})
 //	}
 //
-// Against a built binary in any language, from code with [Check] or on the
-// command line with
+// Against a built binary in any language, in Go tests with [RunBinary], from
+// code with [Check], or on the command line with
 //
 //	backplane conformance ./backplane-provider-mine
 //
-// Both run the same cases. Each has a name, a reason and, when it fails, an
+// All run the same cases. Each has a name, a reason and, when it fails, an
 // advice. A case that does not apply to a provider is reported as skipped with
 // the reason; no case passes without having looked.
 //

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -20,7 +22,31 @@ func Run(t *testing.T, h Harness) {
 	if h.New == nil {
 		t.Fatal("providertest: Harness.New is nil; give the function that makes the provider")
 	}
-	s := suite{lab: &lab{Profile: h.Profile, launcher: &inProcess{harness: h}}}
+	subtests(t, &lab{Profile: h.Profile, launcher: &inProcess{harness: h}})
+}
+
+// RunBinary builds the Go package in the folder dir ("." is the test's own), as
+// backplane-provider-<name of the folder>, and runs the conformance cases on the
+// binary as subtests of t. It sees what [Run] cannot: the process.
+func RunBinary(t *testing.T, dir string, p Profile) {
+	t.Helper()
+	folder, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(t.TempDir(), binaryPrefix+filepath.Base(folder))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Dir = folder
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", dir, err, out)
+	}
+	subtests(t, &lab{Profile: p, launcher: binaryLauncher{binary}})
+}
+
+// subtests reports each case as a subtest.
+func subtests(t *testing.T, l *lab) {
+	t.Helper()
+	s := suite{lab: l}
 	s.report = func(c testCase, run func(context.Context) Result) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Helper()

@@ -90,6 +90,14 @@ func (l *lab) anySample(mode provider.Mode) (Sample, error) {
 	return *found, nil
 }
 
+// anyRequest is anySample for streams and, where there are none, for calls.
+func (l *lab) anyRequest() (Sample, error) {
+	if s, err := l.anySample(provider.ModeStream); err == nil {
+		return s, nil
+	}
+	return l.anySample(provider.ModeCall)
+}
+
 // withField adds a field to the sample's body.
 func (s Sample) withField(name, value string) (Sample, error) {
 	body, err := overlay(json.RawMessage(s.Body), json.RawMessage(`{"`+name+`":`+value+`}`))
