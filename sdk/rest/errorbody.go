@@ -71,6 +71,9 @@ func errorFields(f map[string]json.RawMessage) ErrorBody {
 	if e.Message == "" && isSet(f["errors"]) {
 		e.Message = string(f["errors"])
 	}
+	if e.Type == "error" { // the name of the event, not of the error
+		e.Type = ""
+	}
 	if status := text(f["status"]); e.Type == "" {
 		e.Type = status
 	}

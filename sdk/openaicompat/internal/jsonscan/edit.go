@@ -12,6 +12,9 @@ type Change struct {
 	// Value is the JSON value that the members get. If there is no such member,
 	// one is added. nil leaves values alone and adds nothing.
 	Value []byte
+	// Make, if it is not nil, is given the value that the last such member has
+	// now, nil if there is none, and returns Value.
+	Make func(old []byte) []byte
 	// Default, with a Value, leaves members that are there alone.
 	Default bool
 	// Name renames the members. If a member of the new name is there already,
@@ -34,13 +37,15 @@ const usual = 32
 // Edit applies the changes to the object in body. All else stays byte for byte,
 // and a body to which no change applies is returned as it is. All members of a
 // changed key change: when a key is given twice, services do not agree which
-// one counts.
+// one counts. Values that are made are stored in changes; there can be at most
+// 64 of those.
 func Edit(body []byte, changes []Change) ([]byte, error) {
 	var space [usual]member
 	members, present, err := collect(body, changes, space[:0])
 	if err != nil {
 		return nil, err
 	}
+	makeValues(body, members, changes)
 	dropped := markDropped(body, members, changes)
 	grown, edits := 0, dropped
 	for i, c := range changes {
@@ -72,6 +77,22 @@ func collect(body []byte, changes []Change, members []member) ([]member, uint64,
 		return nil, 0, expected(body, 0, "an object")
 	}
 	return members, present, o.Err()
+}
+
+// makeValues calls the changes that depend on what is there.
+func makeValues(body []byte, members []member, changes []Change) {
+	for i := range changes {
+		if changes[i].Make == nil {
+			continue
+		}
+		var old []byte
+		for _, m := range members {
+			if m.change == i {
+				old = body[m.valueStart:m.valueEnd]
+			}
+		}
+		changes[i].Value = changes[i].Make(old)
+	}
 }
 
 // markDropped decides which members go: removed ones, and renamed ones whose
@@ -126,7 +147,7 @@ func write(body []byte, members []member, changes []Change, present uint64, out 
 	first := true
 	for i, c := range changes {
 		if present&(1<<i) == 0 && c.Value != nil && !c.Remove {
-			out = appendMember(out, c.Key, c.Value, first)
+			out = appendMember(out, newName(c), c.Value, first)
 			first = false
 		}
 	}
@@ -142,6 +163,13 @@ func write(body []byte, members []member, changes []Change, present uint64, out 
 		out = appendEdited(out, body, m, changes)
 	}
 	return append(out, body[before:]...)
+}
+
+func newName(c Change) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.Key
 }
 
 // appendGap writes what stood before a member, with a comma exactly if it is

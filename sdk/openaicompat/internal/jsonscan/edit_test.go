@@ -51,6 +51,26 @@ func TestEditChangesTheMembersAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestEditMakesAValueOfTheOldOne(t *testing.T) {
+	t.Parallel()
+	more := func(old []byte) []byte {
+		if old == nil {
+			return []byte("1")
+		}
+		return append([]byte("1"), old...)
+	}
+	for body, want := range map[string]string{`{"n":2}`: `{"n":12}`, `{}`: `{"n":1}`, `{"n":2,"n":3}`: `{"n":13,"n":13}`} {
+		if got, err := Edit([]byte(body), []Change{{Key: "n", Make: more}}); err != nil || string(got) != want {
+			t.Errorf("%s: got %s, %v; want %s", body, got, err, want)
+		}
+	}
+	same := []byte(`{"n":2}`)
+	got, err := Edit(same, []Change{{Key: "n", Make: func(old []byte) []byte { return old }}})
+	if err != nil || &got[0] != &same[0] {
+		t.Errorf("got a copy, or %v", err)
+	}
+}
+
 func TestEditReturnsABodyThatNeedsNoChangeAsItIs(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"model":"m","stream":true}`)

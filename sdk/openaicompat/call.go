@@ -1,0 +1,85 @@
+package openaicompat
+
+import (
+	"context"
+	"errors"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/rest"
+)
+
+var errEmpty = errors.New("there is no body")
+
+// Call implements [provider.Caller].
+func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.Response, error) {
+	op, err := e.operation(req, provider.ModeCall)
+	if err != nil {
+		return nil, err
+	}
+	ed := e.newEdit(op, req)
+	ed.stream(op, false, false)
+	var asBase64 *bool
+	if e.provider.dialect.NoBase64 && op.Name == provider.OpEmbeddings {
+		asBase64 = ed.plainVectors()
+	}
+	resp, err := e.send(ctx, op, req, ed, rest.TypeJSON)
+	if err != nil {
+		return nil, err
+	}
+	out, err := e.answer(op, resp)
+	if err == nil && asBase64 != nil && *asBase64 {
+		out.Body, err = toBase64(out.Body)
+	}
+	return out, err
+}
+
+// answer reads a whole answer and what it reports about itself.
+func (e *endpoint) answer(op *Operation, resp *rest.Response) (*provider.Response, error) {
+	body, err := resp.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	out := &provider.Response{Meta: e.meta(resp), Body: body}
+	if op.Raw {
+		out.ContentType = resp.Header.Get("Content-Type")
+		return out, nil
+	}
+	f, err := readFacts(body)
+	if err != nil {
+		return nil, notJSON(resp, body, err)
+	}
+	if f.failed && (!f.result || f.status == "failed") {
+		return nil, resp.ErrorFromBody(body)
+	}
+	out.Model, out.FinishReason, out.Usage = f.model, f.finish, f.usage
+	if out.RequestID == "" {
+		out.RequestID = f.id
+	}
+	return out, nil
+}
+
+// notJSON is the error of a successful answer that cannot be understood.
+func notJSON(resp *rest.Response, body []byte, err error) *provider.Error {
+	e := resp.Unexpected(body, "a JSON object")
+	e.Message += " (" + err.Error() + ")"
+	return e
+}
+
+// Test implements [provider.Tester]: it lists the models, which costs nothing.
+func (e *endpoint) Test(ctx context.Context, req *provider.Request) error {
+	op, ok := e.provider.operations[provider.OpModels]
+	if !ok {
+		return provider.Errorf(provider.CodeUnsupported, "%s lists no models, so there is no call that costs nothing to test it with", e.provider.dialect.Name)
+	}
+	if err := e.checkKey(req); err != nil {
+		return err
+	}
+	probe := *req
+	probe.Operation, probe.Body = op.Name, nil
+	resp, err := e.send(ctx, op, &probe, e.newEdit(op, &probe), rest.TypeJSON)
+	if err != nil {
+		return err
+	}
+	_, err = e.answer(op, resp)
+	return err
+}

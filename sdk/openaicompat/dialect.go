@@ -1,0 +1,147 @@
+package openaicompat
+
+import (
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// Dialect says what is particular about one OpenAI-compatible service. Name,
+// Version and Operations are required; everything else has OpenAI's value or
+// none.
+type Dialect struct {
+	// Name of the provider, Version of the plugin and what else the manifest
+	// says of them.
+	Name        string
+	Version     string
+	Description string
+	Homepage    string
+	License     string
+
+	// BaseURL is the address below which the operations' paths lie. "" makes
+	// the setting base_url required.
+	BaseURL string
+	// BaseURLEnv names environment variables of the host that are used if the
+	// setting base_url is absent.
+	BaseURLEnv []string
+	// Auth is how the key is sent.
+	Auth Auth
+	// Credential names the key's environment variables.
+	Credential provider.Credential
+	// Headers are sent with every request.
+	Headers map[string]string
+
+	// Operations are what the service can do: see [Standard].
+	Operations []Operation
+	// Models are its models; the default is used for operations that name none
+	// of their own.
+	Models provider.Models
+	// Settings are settings beside those that every provider of this kind has.
+	Settings []Setting
+	// Limits bound what the plugin takes.
+	Limits provider.Limits
+
+	// ForwardHeaders names headers of the caller, in lower case, that go to the
+	// service; ReturnHeaders those of the service's answer that go to the caller.
+	ForwardHeaders []string
+	ReturnHeaders  []string
+	// RequestIDHeader is the header in which the service takes our request id,
+	// "" if it takes none.
+	RequestIDHeader string
+
+	// Codes maps the service's own words, the code or type of an error, to
+	// classes. They stand above the common ones; see the package comment.
+	Codes map[string]provider.Code
+	// Classify has the last word on a service's error. It changes the error in
+	// place, and may be nil.
+	Classify func(*provider.Error)
+
+	// NoStreamUsage is true if the service refuses stream_options.
+	NoStreamUsage bool
+	// NoBase64 is true if the service does not know encoding_format "base64" for
+	// embeddings: it is not asked for then, and the answer converted.
+	NoBase64 bool
+}
+
+// Auth is how a key is sent. The zero value is "Authorization: Bearer KEY".
+type Auth struct {
+	// Header, such as "api-key"; "" is Authorization.
+	Header string
+	// Prefix of the key in it. It is used as it is if Header is set.
+	Prefix string
+}
+
+func (a Auth) header() string {
+	if a.Header == "" {
+		return "Authorization"
+	}
+	return a.Header
+}
+
+func (a Auth) value(key provider.Secret) string {
+	if a == (Auth{}) {
+		return "Bearer " + key.Reveal()
+	}
+	return a.Prefix + key.Reveal()
+}
+
+// Setting is a setting of a dialect's own, with what becomes of its value.
+// Exactly one of Header, Field and Query says where it goes; settings that are
+// absent go nowhere.
+type Setting struct {
+	schema.Attribute
+	// Header of every request that gets the value, a String.
+	Header string
+	// Field is a top-level field of JSON bodies that gets the value, of any
+	// type, where the caller did not give one; Operations are those whose bodies
+	// have it, nil for all.
+	Field      string
+	Operations []string
+	// Query is a parameter in the URL of every request, a String.
+	Query string
+}
+
+// Events is the kind of a service's streams.
+type Events uint8
+
+const (
+	// Chunks are unnamed events that end with [DONE], as of chat.
+	Chunks Events = iota
+	// Named are events with a type that end with one of a certain name, as of
+	// responses.
+	Named
+)
+
+// Operation is something that the service can do.
+type Operation struct {
+	// Name, Modes, Unsafe and Description are those of the manifest. A stream
+	// needs ModeStream, an upload or an answer that is not JSON ModeTransfer.
+	Name        string
+	Modes       []provider.Mode
+	Unsafe      bool
+	Description string
+
+	// Method of the request; "" is POST.
+	Method string
+	// Path below the base URL. Names in braces, as in /files/{file_id}, are
+	// filled in from the operation's JSON body, in which they are required.
+	Path string
+	// Model is used where neither request nor endpoint names one, before the
+	// dialect's default.
+	Model string
+	// NoModel is true if the request has no field for a model.
+	NoModel bool
+	// Rename gives top-level fields of the body other names. An empty name
+	// removes the field.
+	Rename map[string]string
+	// Events is the kind of its streams.
+	Events Events
+	// StreamUsage is true if usage in streams is asked for with stream_options.
+	StreamUsage bool
+	// Upload is the form field of the uploaded file, "" if the operation takes
+	// no upload. A form of the caller's is passed through; anything else is put
+	// into a form with the JSON body's fields beside it.
+	Upload string
+	// Raw is true if the answer is not a JSON object to look into: it is passed
+	// on whatever it is.
+	Raw bool
+}

@@ -1,0 +1,133 @@
+package openaicompat
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/rest"
+)
+
+// endpoint is an opened endpoint. It does not change once made.
+type endpoint struct {
+	provider *compatible
+	client   *rest.Client
+	header   http.Header // of all requests, with the endpoint's key
+	query    url.Values  // of all requests
+	fields   []field
+	model    string
+	key      bool // the endpoint has a key
+}
+
+// Close implements [io.Closer].
+func (e *endpoint) Close() error {
+	e.client.Close()
+	return nil
+}
+
+// operation finds the operation and checks that a call of it can succeed.
+func (e *endpoint) operation(req *provider.Request, mode provider.Mode) (*Operation, error) {
+	op, ok := e.provider.operations[req.Operation]
+	if !ok || !op.has(mode) {
+		return nil, provider.Unsupported(req.Operation, "")
+	}
+	if err := e.checkKey(req); err != nil {
+		return nil, err
+	}
+	return op, nil
+}
+
+// checkKey answers before the service would, in words that say what to do.
+func (e *endpoint) checkKey(req *provider.Request) error {
+	want := e.provider.dialect.Credential
+	if e.key || !req.Credential.IsZero() || !want.Required {
+		return nil
+	}
+	hint := "set api_key in the endpoint"
+	if len(want.Env) > 0 {
+		hint += " or the environment variable " + strings.Join(want.Env, " or ")
+	}
+	return provider.Errorf(provider.CodeAuth, "no key for %s; %s", e.provider.dialect.Name, hint)
+}
+
+// headers returns the headers of one request.
+func (e *endpoint) headers(req *provider.Request) http.Header {
+	d := &e.provider.dialect
+	h := make(http.Header, len(e.header)+len(req.Header)+4)
+	for _, name := range d.ForwardHeaders {
+		if value, ok := req.Header[name]; ok && d.headerProblem(name, value) == "" {
+			h.Set(name, value)
+		}
+	}
+	maps.Copy(h, e.header) // the operator's word stands above the caller's
+	if d.RequestIDHeader != "" && fitsRequestID(req.RequestID) {
+		h.Set(d.RequestIDHeader, req.RequestID)
+	}
+	if !req.Credential.IsZero() {
+		h.Set(d.Auth.header(), d.Auth.value(req.Credential))
+	}
+	return h
+}
+
+// fitsRequestID reports whether services accept the id: OpenAI refuses those
+// over 512 bytes or with other characters than visible ASCII.
+func fitsRequestID(id string) bool {
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 512
+}
+
+// send makes the operation's request of the caller's and sends it.
+func (e *endpoint) send(ctx context.Context, op *Operation, req *provider.Request, edit *edit, accept string) (*rest.Response, error) {
+	out := rest.Request{
+		Method: op.method(),
+		Path:   op.Path,
+		Query:  e.query,
+		Header: e.headers(req),
+		Accept: accept,
+	}
+	if err := e.fill(&out, op, req, edit); err != nil {
+		return nil, err
+	}
+	return e.client.Do(ctx, &out)
+}
+
+// fill sets path, query and body.
+func (e *endpoint) fill(out *rest.Request, op *Operation, req *provider.Request, edit *edit) error {
+	body := req.Body
+	used, err := fillPath(out, op, body)
+	if err != nil {
+		return err
+	}
+	if !op.hasBody() {
+		return fillQuery(out, body, used)
+	}
+	edit.remove(used)
+	if len(used) > 0 || op.NoModel {
+		body, err = edit.parameters(body)
+	} else {
+		body, err = edit.apply(body)
+	}
+	out.Body = body
+	return err
+}
+
+// meta returns what the header of an answer reports.
+func (e *endpoint) meta(resp *rest.Response) provider.Meta {
+	meta := resp.Meta()
+	for _, name := range e.provider.dialect.ReturnHeaders {
+		if value := resp.Header.Get(name); value != "" {
+			if meta.Header == nil {
+				meta.Header = map[string]string{}
+			}
+			meta.Header[name] = value
+		}
+	}
+	return meta
+}

@@ -1,0 +1,216 @@
+package openaicompat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/backplane-dev/backplane/sdk/openaicompat/internal/jsonscan"
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/rest"
+)
+
+// Stream implements [provider.Streamer].
+func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provider.Sink) (provider.Finish, error) {
+	op, err := e.operation(req, provider.ModeStream)
+	if err != nil {
+		return provider.Finish{}, err
+	}
+	ed := e.newEdit(op, req)
+	ed.stream(op, true, e.provider.dialect.NoStreamUsage)
+	resp, err := e.send(ctx, op, req, ed, rest.TypeEventStream)
+	if err != nil {
+		return provider.Finish{}, err
+	}
+	defer resp.Close()
+	events, err := resp.Events()
+	if err != nil {
+		return provider.Finish{}, err
+	}
+	s := &stream{resp: resp, out: out, named: op.Events == Named, meta: e.meta(resp)}
+	s.keepUsage = ed.wantsUsage || !op.StreamUsage || e.provider.dialect.NoStreamUsage
+	if err := s.run(events); err != nil {
+		return provider.Finish{}, err
+	}
+	resp.Finish()
+	return s.finish, nil
+}
+
+// stream passes one stream on.
+type stream struct {
+	resp      *rest.Response
+	out       provider.Sink
+	named     bool // events are named, see [Named]
+	keepUsage bool // the caller asked for the chunk with the usage
+
+	meta     provider.Meta
+	started  bool
+	chunks   [][]byte // of the current batch
+	seen     bool     // a chunk was taken
+	usageNew bool     // usage changed in this batch
+	over     bool     // the end was seen
+	finish   provider.Finish
+}
+
+// run reads events until the stream is over.
+func (s *stream) run(events *rest.EventReader) error {
+	for !s.over {
+		batch, err := events.Next()
+		if errors.Is(err, io.EOF) {
+			return s.ended()
+		}
+		if err != nil {
+			return err
+		}
+		failure := s.take(batch)
+		if failure != nil && !s.started {
+			return failure // what came with it was not delivered: the host can retry
+		}
+		if err := s.flush(); err != nil {
+			return err
+		}
+		if failure != nil {
+			return failure
+		}
+	}
+	if !s.seen {
+		return truncated("it ended before its first chunk")
+	}
+	return nil
+}
+
+// take looks at the events that arrived together.
+func (s *stream) take(batch []rest.Event) error {
+	s.chunks, s.usageNew = s.chunks[:0], false
+	for i := range batch {
+		if s.over {
+			return nil // what follows the end is no part of the stream
+		}
+		if err := s.event(&batch[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stream) event(ev *rest.Event) error {
+	data := bytes.TrimSpace(ev.Data)
+	if len(data) == 0 {
+		return nil
+	}
+	if ev.Done() {
+		s.over = true
+		return nil
+	}
+	f, err := readFacts(data)
+	if err != nil {
+		if ev.Cut {
+			return truncated("the connection ended inside a chunk")
+		}
+		return s.resp.Unexpected(data, "a chunk in JSON")
+	}
+	if f.kind == "" {
+		f.kind = ev.Type
+	}
+	if f.failed || isFailure(f.kind) {
+		return s.failure(data, &f)
+	}
+	return s.chunk(data, &f, ev.Type)
+}
+
+// failure makes the error that an event reports.
+func (s *stream) failure(data []byte, f *facts) error {
+	if f.inner != nil {
+		data = f.inner
+	}
+	return s.resp.ErrorFromBody(data)
+}
+
+// chunk takes one chunk.
+func (s *stream) chunk(data []byte, f *facts, name string) error {
+	s.seen = true
+	if f.inner != nil { // an event about a response
+		inner, err := readFacts(f.inner)
+		if err != nil {
+			return s.resp.Unexpected(data, "a chunk in JSON")
+		}
+		f.id, f.model, f.usage = inner.id, inner.model, inner.usage
+		if isEnd(f.kind) {
+			f.finish = inner.finish
+		}
+	}
+	s.note(f)
+	if s.named {
+		s.over = isEnd(f.kind)
+		data = withType(data, name)
+	} else if f.usage != nil && f.choices == 0 && !s.keepUsage {
+		return nil
+	}
+	s.chunks = append(s.chunks, data)
+	return nil
+}
+
+// note keeps what the chunk reports.
+func (s *stream) note(f *facts) {
+	if s.meta.Model == "" {
+		s.meta.Model = f.model
+	}
+	if s.meta.RequestID == "" {
+		s.meta.RequestID = f.id
+	}
+	if f.finish != "" {
+		s.finish.Reason = f.finish
+	}
+	if f.usage != nil {
+		s.finish.Usage, s.usageNew = f.usage, true
+	}
+}
+
+// flush passes on what the batch gave, in one Send.
+func (s *stream) flush() error {
+	if !s.started && (len(s.chunks) > 0 || s.usageNew) {
+		s.started = true
+		if err := s.out.Start(s.meta); err != nil {
+			return err
+		}
+	}
+	if len(s.chunks) > 0 {
+		if err := s.out.Send(s.chunks...); err != nil {
+			return err
+		}
+	}
+	if s.usageNew {
+		return s.out.Usage(*s.finish.Usage)
+	}
+	return nil
+}
+
+// ended judges a connection that ended without an end of the stream.
+func (s *stream) ended() error {
+	switch {
+	case !s.seen:
+		return truncated("the connection ended before the first chunk")
+	case s.named:
+		return truncated("the connection ended before the last event")
+	case s.finish.Reason == "":
+		return truncated("the connection ended without [DONE] or a finish reason")
+	default:
+		return nil
+	}
+}
+
+// withType makes sure that a named event says its name within its data, where
+// the caller looks for it.
+func withType(data []byte, name string) []byte {
+	if name == "" {
+		return data
+	}
+	typed, err := jsonscan.Edit(data, []jsonscan.Change{
+		{Key: "type", Value: jsonscan.AppendString(nil, name), Default: true},
+	})
+	if err != nil {
+		return data
+	}
+	return typed
+}
