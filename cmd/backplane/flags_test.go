@@ -51,7 +51,7 @@ func TestFlagsMayFollowArguments(t *testing.T) {
 func TestWrongFlagsSayWhatWasMeant(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"-nmae x":   "unknown flag -nmae for 'backplane test'; did you mean -name?",
+		"-nam x":    "unknown flag -nam for 'backplane test'; did you mean -name?",
 		"-name":     "flag -name needs a value; see 'backplane test -help'",
 		"-loud=yes": `flag -loud: "yes" is wrong: it must be true or false`,
 		"-zzzzzz":   "unknown flag -zzzzzz; see 'backplane test -help'",

@@ -64,7 +64,7 @@ func allStats(ctx context.Context, std streams, a *admin, asJSON bool) error {
 		"RUNNING", "QUEUED", "P50", "P99", "TOKENS", "CIRCUIT")
 	for _, s := range list {
 		t.row(s.Endpoint, number(s.Requests), number(s.Success), number(s.Errors), number(s.Canceled), number(s.Retries),
-			strconv.Itoa(s.InFlight), strconv.Itoa(s.Queued), seconds(s.Latency.P50), seconds(s.Latency.P99),
+			strconv.Itoa(s.InFlight), strconv.Itoa(s.Queued), quantile(s.Latency, s.Latency.P50), quantile(s.Latency, s.Latency.P99),
 			fmt.Sprintf("%d+%d", s.Tokens.Input, s.Tokens.Output), string(s.Circuit.State))
 	}
 	return t.flush()
@@ -104,6 +104,14 @@ func printStats(out io.Writer, s *status.Stats) error {
 		p("  "+t.At.Local().Format(time.TimeOnly), "%s to %s: %s", t.From, t.To, t.Reason)
 	}
 	return w.Flush()
+}
+
+// quantile shows one of q's values, nothing if none was measured.
+func quantile(q status.Quantiles, value float64) string {
+	if q.Count == 0 {
+		return ""
+	}
+	return seconds(value)
 }
 
 func quantiles(q status.Quantiles) string {

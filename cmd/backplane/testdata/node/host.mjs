@@ -18,6 +18,7 @@ export async function startHost() {
   await writeFile(file, config(upstream.url, dir));
   const host = spawn(path.join(bin, 'backplane'), ['serve', '-config', file, '-plugin-dir', path.join(bin, 'plugins')], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, UPSTREAM_KEY: 'key-of-the-endpoint' },
   });
   const ended = new Promise((resolve) => host.on('exit', (code, signal) => resolve(signal ?? code)));
   const baseURL = await listening(host, ended);
@@ -78,12 +79,11 @@ endpoint "echo-breaks" {
 
 endpoint "openai" {
   provider = "openai"
-  api_key  = "key-of-the-endpoint"
+  api_key  = env("UPSTREAM_KEY")
   settings { base_url = "${upstream}" }
   retry { max = 0 }
 }
 
-route "echo" { endpoints = ["echo"] }
 route "gpt-*" { endpoints = ["openai"] }
 route "text-embedding-*" { endpoints = ["openai"] }
 `;
