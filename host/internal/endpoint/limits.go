@@ -159,6 +159,14 @@ func (p *pauseContext) Done() <-chan struct{} {
 	return ctx.Done()
 }
 
+// Err implements [context.Context].
+func (p *pauseContext) Err() error {
+	if err := p.Context.Err(); err != nil {
+		return err
+	}
+	return p.closing.Err()
+}
+
 func (p *pauseContext) over() {
 	if p.undo != nil {
 		p.undo()

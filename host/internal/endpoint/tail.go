@@ -43,8 +43,12 @@ func (t *tail) finally(err *provider.Error) {
 		return
 	}
 	t.idle.stop()
-	t.a.end(err)
-	_ = t.a.r.finish(err, t.usage.Load())
+	// The service is left before the slot is free, so that it never has more
+	// to do than the limit allows.
+	defer func() {
+		t.a.end(err)
+		_ = t.a.r.finish(err, t.usage.Load())
+	}()
 	t.shut()
 }
 
