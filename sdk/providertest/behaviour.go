@@ -29,7 +29,8 @@ func cutBody(contentType, body string) behaviour {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Content-Length", strconv.Itoa(2*len(body)))
-		_, _ = io.WriteString(w, body) // a failure is seen by the reader
+		_, _ = io.WriteString(w, body)            // a failure is seen by the reader
+		_ = http.NewResponseController(w).Flush() // as above
 		panic(http.ErrAbortHandler)
 	}
 }
