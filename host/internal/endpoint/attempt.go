@@ -16,8 +16,8 @@ import (
 // gives back.
 type attempt struct {
 	r      *run
-	req    provider.Request
-	ctx    context.Context // the run's, or one that the attempt's own limits end
+	req    provider.Request // the caller's, completed
+	ctx    context.Context  // the run's, or one that the attempt's own limits end
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // of the attempt's limit; nil if it has none
 	limit  *limit
@@ -29,8 +29,8 @@ type attempt struct {
 }
 
 func (r *run) newAttempt(number int, now time.Time, slot queue.Slot, permit circuit.Permit) *attempt {
-	a := &attempt{r: r, req: r.req, ctx: r.ctx, slot: slot, permit: permit, start: now, limit: r.attemptLimit()}
-	a.req.Attempt = number
+	a := &attempt{r: r, req: *r.req, ctx: r.ctx, slot: slot, permit: permit, start: now, limit: r.attemptLimit()}
+	a.req.Endpoint, a.req.Revision, a.req.Attempt, a.req.Timeout = r.e.id, r.set.revision, number, 0
 	if r.mode == provider.ModeCall {
 		a.req.Timeout = r.attemptTime(now)
 	}
@@ -147,7 +147,7 @@ func (a *attempt) failure(err error) *provider.Error {
 		return e
 	}
 	if a.ctx.Err() != nil {
-		return a.r.left(a.ctx, "while the provider worked on the request")
+		return a.r.left(a.ctx, inFlight)
 	}
 	if e.Code == provider.CodeCanceled {
 		return &provider.Error{

@@ -95,16 +95,9 @@ func (r *run) left(ctx context.Context, when string) *provider.Error {
 	var l *limit
 	switch {
 	case errors.As(cause, &l):
-		e := l.err()
-		if r.report.QueueWait > 0 {
-			e.Message += fmt.Sprintf("; %s of it went by in the queue", schema.FormatDuration(r.report.QueueWait.Round(time.Millisecond)))
-		}
-		return e
+		return r.passed(l)
 	case errors.Is(r.caller.Err(), context.DeadlineExceeded):
-		return &provider.Error{
-			Code: provider.CodeTimeout, Source: provider.SourceHost, Cause: cause,
-			Message: "the deadline that the caller had set passed " + when,
-		}
+		return errDeadline(when)
 	default:
 		return &provider.Error{
 			Code: provider.CodeCanceled, Source: provider.SourceCaller, Cause: cause,
@@ -113,11 +106,44 @@ func (r *run) left(ctx context.Context, when string) *provider.Error {
 	}
 }
 
+// late is the error of a request that got its slot when its time was up.
+func (r *run) late() *provider.Error {
+	if d, ok := r.caller.Deadline(); ok && d.Equal(r.deadline) {
+		return errDeadline(inQueue)
+	}
+	return r.passed(r.timeout())
+}
+
+// passed is the error of a limit that has passed.
+func (r *run) passed(l *limit) *provider.Error {
+	e := l.err()
+	if wait := r.report.QueueWait; wait > 0 {
+		e.Message += fmt.Sprintf("; %s of it went by in the queue", schema.FormatDuration(wait.Round(time.Millisecond)))
+	}
+	return e
+}
+
+func errDeadline(when string) *provider.Error {
+	return &provider.Error{
+		Code: provider.CodeTimeout, Source: provider.SourceHost, Cause: context.DeadlineExceeded,
+		Message: "the deadline that the caller had set passed " + when,
+	}
+}
+
+// What a request was at when its context ended.
+const (
+	beforeAttempt = "before the attempt was made"
+	inQueue       = "while the request waited in the queue"
+	inFlight      = "while the provider worked on the request"
+	inPause       = "between two attempts"
+	inAnswer      = "in the middle of the answer"
+)
+
 // interrupted is the error of a request whose pause between attempts was cut
 // short.
 func (r *run) interrupted() *provider.Error {
 	if r.ctx.Err() != nil {
-		e := r.left(r.ctx, "between two attempts")
+		e := r.left(r.ctx, inPause)
 		e.Cause = errors.Join(e.Cause, r.last)
 		return e
 	}

@@ -17,8 +17,8 @@ type run struct {
 	set      *settings
 	op       provider.Operation
 	mode     provider.Mode
-	req      provider.Request // as given to each attempt
-	upload   *upload          // of a transfer, nil if it has none
+	req      *provider.Request // the caller's; not changed
+	upload   *upload           // of a transfer, nil if it has none
 	counters *stats.Counters
 	seq      uint64
 
@@ -43,10 +43,9 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	now := time.Now()
 	set := e.settings.Load()
 	r := &run{
-		e: e, set: set, mode: mode, req: *req, counters: e.stats.Begin(now),
+		e: e, set: set, mode: mode, req: req, counters: e.stats.Begin(now),
 		caller: ctx, start: now, lastEnd: now,
 	}
-	r.req.Endpoint, r.req.Revision = e.id, set.revision
 	r.report = status.Report{RequestID: req.RequestID, Endpoint: e.id, Provider: e.provider, Model: req.Model}
 	if r.report.Model == "" {
 		r.report.Model = set.model

@@ -25,7 +25,7 @@ type tail struct {
 func (t *tail) watch() {
 	t.idle.init(t.a)
 	t.unlink = context.AfterFunc(t.a.ctx, func() {
-		t.finally(t.a.r.left(t.a.ctx, "in the middle of the answer"))
+		t.finally(t.a.r.left(t.a.ctx, inAnswer))
 	})
 }
 

@@ -47,7 +47,7 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 		r.lastEnd = now
 	}
 	if r.ctx.Err() != nil {
-		return nil, r.left(r.ctx, "before the attempt was made")
+		return nil, r.left(r.ctx, beforeAttempt)
 	}
 	if err := r.e.breaker.Refusal(); err != nil {
 		return nil, provider.AsError(err)
@@ -60,10 +60,14 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 		r.report.QueueWait += now.Sub(r.lastEnd)
 	}
 	if errors.Is(err, queue.ErrLeft) {
-		return nil, r.left(r.ctx, "while the request waited in the queue")
+		return nil, r.left(r.ctx, inQueue)
 	}
 	if err != nil {
 		return nil, provider.AsError(err)
+	}
+	if !r.deadline.IsZero() && !now.Before(r.deadline) {
+		slot.Release()
+		return nil, r.late()
 	}
 	permit, err := r.e.breaker.Allow()
 	if err != nil {
