@@ -71,7 +71,6 @@ func (x *exchange) checkEncoding() error {
 // only then does net/http watch for the caller to disconnect.
 func (x *exchange) fill(b *buffer, limit int64) error {
 	control := http.NewResponseController(x.w)
-	defer x.unwatch(control)
 	room := max(0, min(x.r.ContentLength, firstRoom)) + 1 // one more, so that the end is seen
 	for {
 		if need := int(room) - cap(b.data); need > 0 {
@@ -84,9 +83,13 @@ func (x *exchange) fill(b *buffer, limit int64) error {
 			return x.tooLarge(limit)
 		}
 		if errors.Is(err, io.EOF) {
+			x.unwatch(control)
 			return nil
 		}
 		if err != nil {
+			// The deadline stays: net/http wants to read the rest, and must not
+			// wait for it.
+			x.w.Header().Set("Connection", "close")
 			return x.brokenBody(len(b.data), err)
 		}
 		if len(b.data) == cap(b.data) {

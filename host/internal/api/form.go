@@ -56,7 +56,7 @@ func formModel(contentType string, body []byte) (string, error) {
 	model := ""
 	for {
 		part, err := form.NextPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // a form that was cut off wraps io.EOF
 			return model, nil
 		}
 		if err != nil {
@@ -77,5 +77,8 @@ func formModel(contentType string, body []byte) (string, error) {
 }
 
 func brokenForm(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return invalid("", "the form is cut off: its last boundary is missing")
+	}
 	return invalid("", "the form is broken: "+strings.TrimPrefix(err.Error(), "multipart: "))
 }

@@ -56,7 +56,9 @@ func (x *exchange) download(resp *provider.TransferResponse) {
 			return
 		default:
 			// Bytes have no place for an error. A cut connection tells the
-			// caller that the answer is not complete.
+			// caller that the answer is not complete; what there is of it, with
+			// the request's id, goes out before.
+			_ = out.control.Flush()
 			panic(http.ErrAbortHandler)
 		}
 	}
