@@ -117,9 +117,9 @@ func TestTransientFailuresAreRepeatedOnSchedule(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, want := range []time.Duration{0, 1, 3, 7} {
-			if got := f.calls[i].Sub(start); got != want*time.Second {
-				t.Errorf("attempt %d after %v, want %vs", i+1, got, int(want))
+		for i, want := range []float64{0, 1, 3, 7} {
+			if got := f.calls[i].Sub(start); got.Seconds() != want {
+				t.Errorf("attempt %d after %v, want %vs", i+1, got, want)
 			}
 		}
 		if report.Attempts != 4 || report.Backoff != 7*time.Second || report.QueueWait != 0 {

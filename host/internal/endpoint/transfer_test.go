@@ -24,7 +24,7 @@ type fakeBody struct {
 
 func (b *fakeBody) Read(p []byte) (int, error) {
 	if len(b.after) == 0 {
-		if b.err == io.EOF {
+		if errors.Is(b.err, io.EOF) {
 			b.resp.Finish = &provider.Finish{Usage: &provider.Usage{Total: 11}}
 		}
 		return 0, b.err

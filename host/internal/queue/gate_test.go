@@ -25,7 +25,7 @@ func TestAHeldQueueLetsOneRequestTryFirst(t *testing.T) {
 		if got := q.Stats(); got.InFlight != 0 || got.HeldUntil.IsZero() {
 			t.Fatalf("before the end of the hold: %+v", got)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if got := q.Stats(); got.InFlight != 1 || !all[0].done() {
 			t.Fatalf("at the end of the hold: %+v, want the first request alone", got)
@@ -55,7 +55,7 @@ func TestATrialThatIsRefusedHoldsTheRestBack(t *testing.T) {
 		if second.done() {
 			t.Fatal("the second request went ahead during the second hold")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !second.done() {
 			t.Fatal("the second request is still held")
@@ -98,7 +98,7 @@ func TestATrialThatTakesItsTimeCountsAsPassed(t *testing.T) {
 		if second.done() {
 			t.Fatal("the second request did not wait for the trial")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !second.done() {
 			t.Fatal("the second request still waits for a trial that was not refused")

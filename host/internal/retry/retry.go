@@ -9,6 +9,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,7 +58,7 @@ func (classifier) Classify(err error) retrier.Action {
 	if err == nil {
 		return retrier.Succeed
 	}
-	if _, ok := err.(*again); ok {
+	if _, ok := errors.AsType[*again](err); ok {
 		return retrier.Retry
 	}
 	return retrier.Fail
@@ -74,7 +75,7 @@ func (p *Policy) Run(ctx context.Context, attempt func(number int) (repeat bool,
 		}
 		return err
 	})
-	if a, ok := err.(*again); ok {
+	if a, ok := errors.AsType[*again](err); ok {
 		return a.err
 	}
 	return err
