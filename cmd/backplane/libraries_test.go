@@ -12,7 +12,7 @@ import (
 var libraries = map[string]string{
 	"github.com/hashicorp/go-plugin":   "runs providers as processes of their own",
 	"google.golang.org/grpc":           "carries calls between host and plugin",
-	"google.golang.org/protobuf":       "is the form of the calls",
+	"github.com/hashicorp/go-hclog":    "carries the log lines of host and plugins",
 	"github.com/hashicorp/hcl/v2":      "is the configuration's language",
 	"github.com/eapache/go-resiliency": "holds the breaker's states and the retry loop",
 }

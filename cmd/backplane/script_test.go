@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // folder with the plugins, $ECHO the binary of the echo plugin.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	plugins := buildPlugins(t, "echo")
+	plugins := buildPlugins(t, "echo", "openai")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

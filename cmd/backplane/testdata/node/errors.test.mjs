@@ -28,7 +28,7 @@ test('a field of a wrong type raises BadRequestError that names the field', asyn
 
 test("upstream's 400 raises BadRequestError with upstream's code", async () => {
   const error = await raises(ask('gpt-bad'), OpenAI.BadRequestError, 400);
-  assert.equal(error.code, 'context_length_exceeded');
+  assert.equal(error.code, 'invalid_value');
 });
 
 test("upstream's 401 raises AuthenticationError and hides the key", async () => {

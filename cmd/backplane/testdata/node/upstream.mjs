@@ -40,7 +40,7 @@ const models = [
 ];
 
 const refusals = {
-  'gpt-bad': [400, 'invalid_request_error', 'context_length_exceeded', 'too many tokens'],
+  'gpt-bad': [400, 'invalid_request_error', 'invalid_value', 'no such voice'],
   'gpt-key': [401, 'invalid_request_error', 'invalid_api_key', 'incorrect API key provided'],
   'gpt-gone': [404, 'invalid_request_error', 'model_not_found', 'the model does not exist'],
   'gpt-busy': [429, 'requests', 'rate_limit_exceeded', 'rate limit reached', { 'retry-after': '7' }],
@@ -89,8 +89,10 @@ function stream(upstream, res, body) {
     }
     case 'gpt-breaks':
       chunk({ content: 'half ' });
-      send({ error: { message: 'the model fell over', type: 'server_error', param: null, code: null } });
-      return res.end();
+      return setTimeout(() => {
+        send({ error: { message: 'the model fell over', type: 'server_error', param: null, code: null } });
+        res.end();
+      }, 20);
     case 'gpt-cut':
       chunk({ content: 'half ' });
       return setTimeout(() => res.destroy(), 20);
