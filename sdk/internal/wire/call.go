@@ -62,7 +62,7 @@ func (s *Server) admit(req *provider.Request, mode provider.Mode) (*call, error)
 
 // end gives back what begin took.
 func (c *call) end() {
-	c.release()
+	c.releaseSoon()
 	c.server.inFlight.Add(-1)
 }
 

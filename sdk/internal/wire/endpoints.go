@@ -85,12 +85,22 @@ func (t *endpoints) clear() {
 	}
 }
 
-// release ends one use. The last one closes the endpoint, on the caller's
-// goroutine: the author's Close may not outlive the call that waited for it.
+// release ends one use and closes the endpoint if it was the last.
 func (h *handle) release() {
-	if h.uses.Add(-1) > 0 {
-		return
+	if h.uses.Add(-1) == 0 {
+		h.close()
 	}
+}
+
+// releaseSoon is release for the end of a call, whose answer must not wait for
+// the author's Close.
+func (h *handle) releaseSoon() {
+	if h.uses.Add(-1) == 0 {
+		go h.close()
+	}
+}
+
+func (h *handle) close() {
 	closer, ok := h.endpoint.(io.Closer)
 	if !ok {
 		return

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -75,7 +76,7 @@ func ToStatus(e *provider.Error) error {
 		code = provider.CodeInternal
 	}
 	grpcCode := statusCodes[code]
-	if code == provider.CodeUpstream && e.StatusCode == 500 {
+	if code == provider.CodeUpstream && e.StatusCode == http.StatusInternalServerError {
 		grpcCode = codes.Internal
 	}
 	st := status.New(grpcCode, shorten(e.Message, maxStatusMessage))
