@@ -71,10 +71,6 @@ func (e *endpoint) begin(ctx context.Context, req *provider.ChatRequest) (*reply
 	if err := e.faults.before(ctx, prompt); err != nil {
 		return nil, err
 	}
-	limit := req.MaxCompletionTokens
-	if limit == nil {
-		limit = req.MaxTokens
-	}
 	r := &reply{id: "chatcmpl-" + req.Call.RequestID, model: req.Model}
 	if name := chooseTool(req, prompt); name != "" {
 		r.callTool(name, prompt)

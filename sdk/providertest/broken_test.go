@@ -54,46 +54,73 @@ func examine(t *testing.T, target providertest.Target) (map[string]providertest.
 	return results, err
 }
 
+// expectation is what the kit must say of a broken provider.
+type expectation struct {
+	fault  string // the provider
+	fails  string // the case
+	seen   string // in the message
+	advice string // in the advice
+}
+
+var expectations = []expectation{
+	{"noisy", "start/handshake", "loading models", "print nothing to standard output"},
+	{"mute", "start/by-hand", "exits with code 0", "exit with a code other than 0"},
+	{"hanging", "start/describes-itself", "did not answer within 5s", "Describe must return at once"},
+	{"misnamed", "describe/subcommand", `name is "another"`, "name the binary backplane-provider-another"},
+	{"fickle", "describe/agrees", "differ in Models", "return the same value"},
+	{"changing", "describe/repeatable", "differs from the first in Version", "from constants"},
+	{"sloppy", "describe/manifest", `version: "v1" is no semantic version`, "mend the field"},
+	{"picky", "open/settings-of-the-run", "Not this one", "accept in Open all that the schema accepts"},
+	{"careless", "open/unknown-setting", "was accepted", "refuse settings"},
+	{"eager", "open/needs-no-network", "OpenEndpoint", "connect in the first call"},
+	{"sticky", "open/replace", "did not use the new credential", "keep nothing of an endpoint"},
+	{"hoarder", "open/close", "on a closed endpoint was answered", "forget the endpoint"},
+	{"boastful", "operations/declared", "embeddings, mode call: unsupported", "do not declare it"},
+	{"obliging", "operations/undeclared", "kit.no_such_operation was answered", `the code "unsupported"`},
+	{"ailing", "health/answers", "not today", "answer Health at once"},
+	{"optimist", "test/answers", "reported success although", "in TestEndpoint"},
+	{"foreign", "call/round-trip", `without the field "choices"`, "the JSON shape of the operation"},
+	{"uncounted", "call/usage", "3, 2 and 5 tokens", "Meta.Usage"},
+	{"literal", "call/model", "kit-model-of-the-envelope", "ask the service for Request.Model"},
+	{"lossy", "call/unknown-fields-sent", "lost the unknown field", "unknown fields on untouched"},
+	{"lossy", "call/unknown-fields-answered", "lost the unknown field", "unknown fields on untouched"},
+	{"headless", "stream/started-first", `began with "data"`, "started once"},
+	{"unfinished", "stream/finished", "without the event finished", "return from the method without an error"},
+	{"talkative", "stream/nothing-after-finished", "went on after finished", "once and last"},
+	{"framed", "stream/chunks", "is not a JSON object", `without "data:"`},
+	{"wasteful", "stream/usage", "finished has", "Finish.Usage"},
+	{"lossy", "stream/unknown-fields-sent", "lost the unknown field", "unknown fields on untouched"},
+	{"bare", "stream/unknown-fields-answered", "lost the unknown field", "unknown fields on untouched"},
+	{"deaf", "cancel/stream", "is still open", "context of the call"},
+	{"deaf", "cancel/call", "is still open", "context of the call"},
+	{"patient", "timeout/call", "with an attempt timeout of 300ms", "attempt_timeout"},
+	{"patient", "timeout/stream", "with an attempt timeout of 300ms", "attempt_timeout"},
+	{"mislabel", "errors/429-rate-limit", `the code is "upstream", want "rate_limit"`, "classify"},
+	{"mislabel", "errors/429-retry-after-seconds", `the code is "upstream"`, "Error.RetryAfter"},
+	{"gullible", "errors/200-html", "answered with success", "the service's own shape"},
+	{"gullible", "errors/200-half-json", "answered with success", "half an answer is a failure"},
+	{"hasty", "errors/stream-refused", "the stream sent started", "without the event started"},
+	{"trusting", "errors/stream-cut-off", "the provider's finished", "never with finished"},
+	{"apologetic", "errors/stream-error-event", "sent on as a chunk", "return it as an error"},
+	{"stubborn", "retries/none", "received 2 requests for one call", "send each request once"},
+	{"keyless", "secrets/used", "did not receive the endpoint's key", "send the credential"},
+	{"loyal", "secrets/per-call", "did not receive the key of the call", "Request.Credential"},
+	{"leaky", "secrets/errors", "the key was [the key]", "keep the key out"},
+	{"proud", "secrets/answers", "x-used-key", "keep the key out of Meta"},
+	{"indiscreet", "secrets/logs", "opened with the key [the key]", "do not log keys"},
+	{"caching", "load/parallel", "is another one", "concurrent use"},
+	{"narrow", "load/large-body", "5 MiB was refused", "message limit"},
+	{"greedy", "load/oversized-body", "was accepted", `the code "too_large"`},
+	{"fragile", "load/panic", "a request on which the provider panics", "recover from panics"},
+	{"undrained", "lifecycle/drain", "was answered after Drain", "after Drain refuse"},
+	{"clinging", "lifecycle/shutdown", "still runs", "end within 2 s"},
+	{"immortal", "lifecycle/lifeline", "still runs", "exit when it reaches its end"},
+	{"chatty", "lifecycle/standard-output", "got a request", "log to standard error"},
+}
+
 func TestEachBrokenProviderFailsItsCaseWithAdvice(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		fault  string
-		fails  string
-		seen   string // in the message
-		advice string // in the advice
-	}{
-		{"noisy", "start/handshake", "loading models", "print nothing to standard output"},
-		{"hanging", "start/describes-itself", "did not answer within 5s", "Describe must return at once"},
-		{"chatty", "lifecycle/standard-output", "got a request", "log to standard error"},
-		{"fickle", "describe/agrees", "differ in Models", "return the same value"},
-		{"sloppy", "describe/manifest", `version: "v1" is no semantic version`, "mend the field"},
-		{"boastful", "operations/declared", "embeddings, mode call: unsupported", "do not declare it"},
-		{"careless", "open/unknown-setting", "was accepted", "refuse settings"},
-		{"eager", "open/needs-no-network", "OpenEndpoint", "connect in the first call"},
-		{"lossy", "call/unknown-fields-sent", "lost the unknown field", "unknown fields on untouched"},
-		{"lossy", "call/unknown-fields-answered", "lost the unknown field", "unknown fields on untouched"},
-		{"literal", "call/model", "kit-model-of-the-envelope", "ask the service for Request.Model"},
-		{"loyal", "secrets/per-call", "did not receive the key of the call", "Request.Credential"},
-		{"caching", "load/parallel", "is another one", "concurrent use"},
-		{"deaf", "cancel/stream", "is still open", "context of the call"},
-		{"deaf", "cancel/call", "is still open", "context of the call"},
-		{"patient", "timeout/call", "with an attempt timeout of 300ms", "attempt_timeout"},
-		{"stubborn", "retries/none", "received 2 requests for one call", "send each request once"},
-		{"mislabel", "errors/429-rate-limit", `the code is "upstream", want "rate_limit"`, "classify"},
-		{"mislabel", "errors/429-retry-after-seconds", `the code is "upstream"`, "Error.RetryAfter"},
-		{"apologetic", "errors/stream-error-event", "sent on as a chunk", "return it as an error"},
-		{"leaky", "secrets/errors", "the key was [the key]", "keep the key out"},
-		{"indiscreet", "secrets/logs", "opened with the key [the key]", "do not log keys"},
-		{"talkative", "stream/nothing-after-finished", "went on after finished", "once and last"},
-		{"unfinished", "stream/finished", "without the event finished", "return from the method without an error"},
-		{"headless", "stream/started-first", `began with "data"`, "started once"},
-		{"framed", "stream/chunks", "is not a JSON object", `without "data:"`},
-		{"narrow", "load/large-body", "5 MiB was refused", "message limit"},
-		{"fragile", "load/panic", "a request on which the provider panics", "recover from panics"},
-		{"undrained", "lifecycle/drain", "was answered after Drain", "after Drain refuse"},
-		{"immortal", "lifecycle/lifeline", "still runs", "exit when it reaches its end"},
-	}
-	for _, tt := range tests {
+	for _, tt := range expectations {
 		t.Run(tt.fault+"/"+tt.fails, func(t *testing.T) {
 			t.Parallel()
 			target := providertest.Target{Binary: broken(t, tt.fault), Profile: brokenProfile(tt.fails)}
@@ -118,6 +145,19 @@ func TestEachBrokenProviderFailsItsCaseWithAdvice(t *testing.T) {
 	}
 }
 
+func TestAProviderThatDoesNotClassifyFailsEveryCaseOfErrors(t *testing.T) {
+	t.Parallel()
+	results, _ := examine(t, providertest.Target{Binary: broken(t, "blunt"), Profile: brokenProfile("errors/")})
+	for name, r := range results {
+		if strings.HasPrefix(name, "errors/") && r.Outcome != providertest.Failed {
+			t.Errorf("%s %s (%s), want it to fail", name, r.Outcome, r.Message)
+		}
+	}
+	if len(results) < 15 {
+		t.Errorf("%d cases ran, want those of all classes", len(results))
+	}
+}
+
 // brokenProfile is what the kit needs to know of the broken providers.
 func brokenProfile(only string) providertest.Profile {
 	return providertest.Profile{Only: only, Panic: &providertest.Sample{
@@ -134,10 +174,17 @@ func TestTheGoodProviderPassesEveryCaseThatABinaryCanShow(t *testing.T) {
 		t.Error(err)
 	}
 	for name, r := range results {
-		if r.Outcome == providertest.Passed || name == "lifecycle/goroutines" {
-			continue
+		if r.Outcome != providertest.Passed && name != "lifecycle/goroutines" {
+			t.Errorf("%s", r)
 		}
-		t.Errorf("%s", r)
+		// A case that nobody fails proves nothing: it may be unable to.
+		seen := strings.HasPrefix(name, "errors/") || name == "lifecycle/goroutines"
+		for _, tt := range expectations {
+			seen = seen || tt.fails == name
+		}
+		if !seen {
+			t.Errorf("no broken provider fails the case %s", name)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package providertest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -343,7 +342,7 @@ func causedFault(ctx context.Context, l *lab, f Fault) error {
 	if err != nil {
 		return err
 	}
-	b, err := l.open(ctx, json.RawMessage(f.Settings))
+	b, err := l.open(ctx, f.Settings)
 	if err != nil {
 		return err
 	}

@@ -112,8 +112,8 @@ func shutdown(ctx context.Context, l *lab) error {
 	}
 	limit, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if err := fresh.process.shutdown(limit); err != nil || limit.Err() != nil {
-		return fmt.Errorf("2 s after Shutdown the process still runs (Shutdown answered %v)", err)
+	if !fresh.process.shutdown(limit) {
+		return errors.New("2 s after Shutdown the process still runs")
 	}
 	left, err := os.ReadDir(fresh.process.dir)
 	if err != nil {

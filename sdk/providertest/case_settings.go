@@ -175,7 +175,7 @@ func closeEndpoint(ctx context.Context, l *lab) error {
 		return fmt.Errorf("%s on a closed endpoint was answered", op.Name)
 	}
 	if code := provider.AsError(err).Code; code == provider.CodeInternal {
-		return fmt.Errorf("%s on a closed endpoint failed with %q instead of a typed refusal such as \"not_found\"", op.Name, err)
+		return fmt.Errorf("%s on a closed endpoint failed, but not with a typed refusal such as \"not_found\": %w", op.Name, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/backplane-dev/backplane/sdk/client"
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/rest"
@@ -28,6 +29,13 @@ type fault struct {
 	retries      bool // tries again by itself
 	apologetic   bool // sends failures as data
 	fragile      bool // panics where nobody recovers
+	clinging     bool // does not end when it is told to
+	trusting     bool // takes a cut-off stream for a whole one
+	gullible     bool // takes any answer for an answer
+	hasty        bool // starts its streams before the service has answered
+	keyless      bool // sends no key
+	proud        bool // shows the key that it used
+	optimist     bool // finds every endpoint well
 }
 
 // serviceServer shortens the signatures below.
@@ -43,10 +51,16 @@ var faults = map[string]fault{
 	"fragile":  {fragile: true},
 	"narrow":   {messageLimit: 4 << 20},
 
+	"mute":     {start: exitByHand},
+	"clinging": {clinging: true},
+
 	// What it says of itself.
-	"fickle":  {printed: func(m *provider.Manifest) { m.Models.Default = "another" }},
-	"hanging": {server: func(s serviceServer) serviceServer { return hanging{s} }},
-	"sloppy":  {manifest: func(m *provider.Manifest) { m.Version, m.Settings.Attributes[0].Name = "v1", "base-url" }},
+	"misnamed": {manifest: func(m *provider.Manifest) { m.Name = "another" }},
+	"changing": {server: func(s serviceServer) serviceServer { return &changing{ProviderServiceServer: s} }},
+	"ailing":   {server: func(s serviceServer) serviceServer { return ailing{s} }},
+	"fickle":   {printed: func(m *provider.Manifest) { m.Models.Default = "another" }},
+	"hanging":  {server: func(s serviceServer) serviceServer { return hanging{s} }},
+	"sloppy":   {manifest: func(m *provider.Manifest) { m.Version, m.Settings.Attributes[0].Name = "v1", "base-url" }},
 	"boastful": {manifest: func(m *provider.Manifest) {
 		m.Operations = append(m.Operations, provider.Operation{Name: provider.OpEmbeddings, Modes: []provider.Mode{provider.ModeCall}})
 	}},
@@ -54,6 +68,13 @@ var faults = map[string]fault{
 	// How it treats endpoints and requests.
 	"careless": {server: func(s serviceServer) serviceServer { return careless{s} }},
 	"eager":    {open: dialAtOnce},
+	"sticky":   {server: func(s serviceServer) serviceServer { return &sticky{ProviderServiceServer: s} }},
+	"hoarder":  {server: func(s serviceServer) serviceServer { return hoarder{s} }},
+	"picky":    {server: func(s serviceServer) serviceServer { return picky{s} }},
+	"obliging": {server: func(s serviceServer) serviceServer { return obliging{s} }},
+	"greedy":   {server: func(s serviceServer) serviceServer { return greedy{s} }, messageLimit: 128 << 20},
+	"optimist": {optimist: true},
+	"keyless":  {keyless: true},
 	"lossy":    {request: func(r *provider.ChatRequest) { r.Extra = nil }, answer: func(r *provider.ChatResponse) { r.Extra = nil }},
 	"literal":  {request: func(r *provider.ChatRequest) { r.Model = "kit-alias" }},
 	"loyal":    {request: func(r *provider.ChatRequest) { r.Call.Credential = provider.Secret{} }},
@@ -62,7 +83,16 @@ var faults = map[string]fault{
 	"stubborn": {retries: true},
 	"caching":  {server: func(s serviceServer) serviceServer { return &caching{ProviderServiceServer: s} }},
 
+	// How it answers.
+	"foreign":   {server: func(s serviceServer) serviceServer { return foreign{s} }},
+	"uncounted": {answer: func(r *provider.ChatResponse) { r.Usage = nil }},
+	"proud":     {proud: true},
+
 	// How it reports failures.
+	"blunt":      {classify: func(e *provider.Error) error { return fmt.Errorf("failed: %s", e.Message) }},
+	"gullible":   {gullible: true},
+	"trusting":   {trusting: true},
+	"hasty":      {hasty: true},
 	"mislabel":   {classify: mislabel},
 	"apologetic": {apologetic: true},
 	"leaky":      {server: func(s serviceServer) serviceServer { return &leaky{ProviderServiceServer: s} }},
@@ -73,7 +103,16 @@ var faults = map[string]fault{
 	"unfinished": {server: func(s serviceServer) serviceServer { return streams{s, unfinished} }},
 	"headless":   {server: func(s serviceServer) serviceServer { return streams{s, headless} }},
 	"framed":     {server: func(s serviceServer) serviceServer { return streams{s, framed} }},
+	"wasteful":   {server: func(s serviceServer) serviceServer { return streams{s, wasteful} }},
+	"bare":       {server: func(s serviceServer) serviceServer { return streams{s, bare} }},
 	"undrained":  {server: func(s serviceServer) serviceServer { return undrained{s} }},
+}
+
+// exitByHand leaves a person who starts the plugin without a word.
+func exitByHand() {
+	if os.Getenv(client.Handshake.MagicCookieKey) == "" {
+		os.Exit(0)
+	}
 }
 
 func dialAtOnce(ctx context.Context, e *endpoint) {

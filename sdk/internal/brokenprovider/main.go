@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -44,6 +45,9 @@ func main() {
 		go followHost()
 	}
 	serve(p, f)
+	if f.clinging {
+		time.Sleep(time.Hour)
+	}
 }
 
 func describe(p *service) {

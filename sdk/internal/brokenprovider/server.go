@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 	"github.com/backplane-dev/backplane/sdk/internal/wire"
@@ -31,6 +33,11 @@ func (c careless) OpenEndpoint(ctx context.Context, in *pb.OpenEndpointRequest) 
 
 // patient does not look at the time that an attempt has.
 type patient struct{ pb.ProviderServiceServer }
+
+func (p patient) Stream(in *pb.StreamRequest, out pb.ProviderService_StreamServer) error {
+	in.Envelope.AttemptTimeout = nil
+	return p.ProviderServiceServer.Stream(in, out)
+}
 
 func (p patient) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse, error) {
 	in.Envelope.AttemptTimeout = nil
@@ -68,6 +75,84 @@ type undrained struct{ pb.ProviderServiceServer }
 
 func (undrained) Drain(context.Context, *pb.DrainRequest) (*pb.DrainResponse, error) {
 	return &pb.DrainResponse{}, nil
+}
+
+// changing has another version each time it is asked.
+type changing struct {
+	pb.ProviderServiceServer
+	asked atomic.Int32
+}
+
+func (c *changing) Describe(ctx context.Context, in *pb.DescribeRequest) (*pb.DescribeResponse, error) {
+	out, err := c.ProviderServiceServer.Describe(ctx, in)
+	if out != nil {
+		out.Manifest.Version = fmt.Sprintf("1.0.%d", c.asked.Add(1))
+	}
+	return out, err
+}
+
+// ailing is never ready.
+type ailing struct{ pb.ProviderServiceServer }
+
+func (ailing) Health(context.Context, *pb.HealthRequest) (*pb.HealthResponse, error) {
+	return &pb.HealthResponse{Message: "not today"}, nil
+}
+
+// sticky keeps the first settings of an endpoint for ever.
+type sticky struct {
+	pb.ProviderServiceServer
+	seen sync.Map
+}
+
+func (s *sticky) OpenEndpoint(ctx context.Context, in *pb.OpenEndpointRequest) (*pb.OpenEndpointResponse, error) {
+	if first, again := s.seen.LoadOrStore(in.GetEndpointId(), in); again {
+		in.Credential = first.(*pb.OpenEndpointRequest).GetCredential()
+	}
+	return s.ProviderServiceServer.OpenEndpoint(ctx, in)
+}
+
+// hoarder never closes an endpoint.
+type hoarder struct{ pb.ProviderServiceServer }
+
+func (hoarder) CloseEndpoint(context.Context, *pb.CloseEndpointRequest) (*pb.CloseEndpointResponse, error) {
+	return &pb.CloseEndpointResponse{}, nil
+}
+
+// picky refuses what its schema accepts.
+type picky struct{ pb.ProviderServiceServer }
+
+func (picky) OpenEndpoint(context.Context, *pb.OpenEndpointRequest) (*pb.OpenEndpointResponse, error) {
+	return &pb.OpenEndpointResponse{Diagnostics: []*pb.Diagnostic{{Path: "base_url", Summary: "Not this one"}}}, nil
+}
+
+// obliging answers whatever it is asked to do.
+type obliging struct{ pb.ProviderServiceServer }
+
+func (o obliging) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse, error) {
+	in.Envelope.Operation = "chat"
+	in.Body = []byte(`{"messages":[{"role":"user","content":"hello"}]}`)
+	return o.ProviderServiceServer.Call(ctx, in)
+}
+
+// greedy takes bodies of any size.
+type greedy struct{ pb.ProviderServiceServer }
+
+func (g greedy) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse, error) {
+	if len(in.GetBody()) > wire.DefaultMaxRequest {
+		return &pb.CallResponse{Body: []byte(`{"choices":[]}`)}, nil
+	}
+	return g.ProviderServiceServer.Call(ctx, in)
+}
+
+// foreign answers in a shape of its own.
+type foreign struct{ pb.ProviderServiceServer }
+
+func (f foreign) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse, error) {
+	out, err := f.ProviderServiceServer.Call(ctx, in)
+	if out != nil {
+		out.Body = []byte(`{"text":"hello"}`)
+	}
+	return out, err
 }
 
 // streams changes the events of streams. The function is called for each event
@@ -142,4 +227,22 @@ func (c *caching) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallRespons
 		c.first = out
 	}
 	return c.first, nil
+}
+
+// wasteful does not count what it used.
+func wasteful(e *pb.StreamResponse, send func(*pb.StreamResponse) error) error {
+	if finished := e.GetFinished(); finished != nil {
+		finished.Usage = nil
+	}
+	return send(e)
+}
+
+// bare keeps of its chunks what it knows.
+func bare(e *pb.StreamResponse, send func(*pb.StreamResponse) error) error {
+	if data := e.GetData(); data != nil {
+		for i := range data.Chunks {
+			data.Chunks[i] = []byte(`{"object":"chat.completion.chunk","choices":[]}`)
+		}
+	}
+	return send(e)
 }

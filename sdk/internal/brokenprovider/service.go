@@ -68,6 +68,9 @@ func (e *endpoint) Close() error {
 // Test asks for the models, which costs nothing.
 func (e *endpoint) Test(ctx context.Context, req *provider.Request) error {
 	resp, err := e.client.Do(ctx, &rest.Request{Path: "/models", Header: e.header(req)})
+	if e.fault.optimist {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (e *endpoint) Chat(ctx context.Context, req *provider.ChatRequest) (*provid
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(body, &answer); err != nil {
+		if err := json.Unmarshal(body, &answer); err != nil && !e.fault.gullible {
 			return protocol("the service's answer is not JSON: %v", err)
 		}
 		return nil
@@ -94,11 +97,19 @@ func (e *endpoint) Chat(ctx context.Context, req *provider.ChatRequest) (*provid
 	if err == nil && e.fault.answer != nil {
 		e.fault.answer(&answer)
 	}
+	if e.fault.proud {
+		answer.Meta.Header = map[string]string{"x-used-key": e.key.Reveal()}
+	}
 	return &answer, err
 }
 
 func (e *endpoint) StreamChat(ctx context.Context, req *provider.ChatRequest, out *provider.ChatWriter) (provider.Finish, error) {
 	var finish provider.Finish
+	if e.fault.hasty {
+		if err := out.Start(provider.Meta{}); err != nil {
+			return finish, err
+		}
+	}
 	req.Stream, req.StreamOptions = true, &provider.StreamOptions{IncludeUsage: true}
 	err := e.attempts(ctx, req, func(ctx context.Context) error {
 		resp, err := e.post(ctx, req, rest.TypeEventStream)
@@ -120,6 +131,9 @@ func (e *endpoint) copyEvents(resp *rest.Response, out *provider.ChatWriter) (fi
 	}
 	for {
 		batch, err := events.Next()
+		if err != nil && e.fault.trusting {
+			return finish, nil
+		}
 		if err != nil {
 			return finish, protocol("the service's stream was cut off: %v", err)
 		}
@@ -183,6 +197,9 @@ func (e *endpoint) post(ctx context.Context, req *provider.ChatRequest, accept s
 }
 
 func (e *endpoint) header(call *provider.Request) http.Header {
+	if e.fault.keyless {
+		return nil
+	}
 	key := e.key
 	if !call.Credential.IsZero() {
 		key = call.Credential
