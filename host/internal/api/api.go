@@ -72,13 +72,28 @@ type exchange struct {
 	timeout time.Duration
 	// began is true once the answer's status was written.
 	began bool
+	// values is room for the values of the answer's headers.
+	values [6]string
+	used   int
+}
+
+// set sets a header of the answer, given by its canonical name. It does what
+// [http.Header.Set] does without allocating.
+func (x *exchange) set(canonical, value string) {
+	if x.used == len(x.values) {
+		x.w.Header()[canonical] = []string{value}
+		return
+	}
+	x.values[x.used] = value
+	x.used++
+	x.w.Header()[canonical] = x.values[x.used-1 : x.used : x.used]
 }
 
 // ServeHTTP implements [http.Handler].
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{server: s, w: w, r: r, id: requestID(r.Header)}
 	defer x.guard()
-	w.Header()["X-Request-Id"] = []string{x.id}
+	x.set("X-Request-Id", x.id)
 	target, ok := s.find(r.URL.Path)
 	if !ok {
 		x.fail(s.unknownPath(r))

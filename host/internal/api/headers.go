@@ -116,11 +116,9 @@ func (x *exchange) report(r status.Report) {
 	if r.Endpoint == "" {
 		return
 	}
-	h := x.w.Header()
-	values := [3]string{r.Endpoint, strconv.Itoa(r.Attempts), serverTiming(r)}
-	h["X-Backplane-Endpoint"] = values[0:1:1]
-	h["X-Backplane-Attempts"] = values[1:2:2]
-	h["Server-Timing"] = values[2:3:3]
+	x.set("X-Backplane-Endpoint", r.Endpoint)
+	x.set("X-Backplane-Attempts", strconv.Itoa(r.Attempts))
+	x.set("Server-Timing", serverTiming(r))
 }
 
 // serverTiming splits the time of a request in milliseconds: waiting in queues,
@@ -152,7 +150,7 @@ func (x *exchange) meta(m *provider.Meta) {
 		}
 	}
 	if m.RequestID != "" {
-		h["X-Backplane-Upstream-Request-Id"] = []string{m.RequestID}
+		h.Set("X-Backplane-Upstream-Request-Id", m.RequestID)
 	}
 	for _, limit := range m.RateLimits {
 		meter := strings.ReplaceAll(limit.Meter, "_", "-")

@@ -16,10 +16,8 @@ const (
 
 // write sends a whole answer.
 func (x *exchange) write(code int, contentType string, body []byte) {
-	values := [2]string{contentType, strconv.Itoa(len(body))}
-	h := x.w.Header()
-	h["Content-Type"] = values[0:1:1]
-	h["Content-Length"] = values[1:2:2]
+	x.set("Content-Type", contentType)
+	x.set("Content-Length", strconv.Itoa(len(body)))
 	x.began = true
 	x.w.WriteHeader(code)
 	if len(body) <= easyWrite {
