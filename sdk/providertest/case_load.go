@@ -106,7 +106,7 @@ func largeBody(ctx context.Context, l *lab) error {
 	if l.service != nil {
 		l.service.script(nil)
 	}
-	if _, err := l.conn.Call(ctx, b.request(s, strings.Repeat("large ", size/6+1))); err != nil {
+	if _, err := l.conn.Call(ctx, b.request(s, strings.Repeat("x", size))); err != nil {
 		return fmt.Errorf("a body of 5 MiB was refused: %w", err)
 	}
 	if l.service == nil || l.service.Translated {
