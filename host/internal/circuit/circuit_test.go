@@ -376,6 +376,47 @@ func TestAProbeThatBeganTooLateChangesNothing(t *testing.T) {
 	})
 }
 
+func TestAProbeThatIsStillOutTakesNoPlaceOfTheNextHalfOpenTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		cfg := defaults()
+		cfg.Probes = 2
+		b := New(cfg, nil)
+		time.Sleep(trip(t, b))
+		if _, err := b.Allow(); err != nil {
+			t.Fatal(err)
+		}
+		try(b, Failure)
+		time.Sleep(time.Until(*b.Status().RetryAt))
+		for i := range 2 {
+			if _, err := b.Allow(); err != nil {
+				t.Errorf("probe %d: %v", i+1, err)
+			}
+		}
+	})
+}
+
+func TestTheWindowForgetsBucketByBucket(t *testing.T) {
+	t.Parallel()
+	for gap := range 3 * buckets {
+		w := newWindow(time.Minute)
+		for i := range buckets {
+			w.add(time.Duration(i)*time.Second, i%2 == 0)
+		}
+		last := buckets - 1 + gap
+		want := count{}
+		for i := last - buckets + 1; i < buckets; i++ {
+			want.total++
+			if i%2 == 0 {
+				want.failures++
+			}
+		}
+		if got := w.at(time.Duration(last) * time.Second); got != want {
+			t.Errorf("%d s after the last outcome: %+v, want %+v", gap, got, want)
+		}
+	}
+}
+
 func TestALostProbeDoesNotKeepTheCircuitHalfOpen(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

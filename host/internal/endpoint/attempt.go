@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/circuit"
@@ -25,7 +24,6 @@ type attempt struct {
 	permit circuit.Permit
 	start  time.Time
 	begun  bool // past the commit point
-	ended  atomic.Bool
 }
 
 func (r *run) newAttempt(number int, now time.Time, slot queue.Slot, permit circuit.Permit) *attempt {
@@ -85,11 +83,9 @@ func (a *attempt) commit() *provider.Error {
 }
 
 // end gives slot and permit back, with what err says about the service; nil is
-// success. Only the first call counts.
+// success. It is called once: by run if the attempt failed, otherwise by who has
+// the answer.
 func (a *attempt) end(err *provider.Error) {
-	if a.ended.Swap(true) {
-		return
-	}
 	if a.timer != nil {
 		a.timer.Stop()
 	}

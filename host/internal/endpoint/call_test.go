@@ -311,6 +311,118 @@ func TestARateLimitOfAKeyThatTheRequestBroughtHoldsOnlyThatRequest(t *testing.T)
 	})
 }
 
+func TestARequestWithItsOwnKeyPassesTheHoldOfTheEndpointsKey(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		e, _ := build(steady(), script(func(int) error { return nil }))
+		e.queue.Hold(time.Now().Add(30 * time.Second))
+		start := time.Now()
+		own := chat()
+		own.Credential = provider.NewSecret("mine")
+		if _, _, err := e.Call(t.Context(), own); err != nil || time.Since(start) != 0 {
+			t.Errorf("%v after %v, want success at once", err, time.Since(start))
+		}
+	})
+}
+
+func TestACrashOfThePluginDoesNotEndAHold(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		f := &fake{}
+		f.call = func(context.Context, *provider.Request) (*provider.Response, error) {
+			if f.count() == 1 {
+				return nil, &provider.Error{Code: provider.CodePluginUnavailable}
+			}
+			time.Sleep(200 * time.Millisecond)
+			return good(), nil
+		}
+		e, _ := build(steady(), f)
+		e.queue.Hold(time.Now().Add(5 * time.Second))
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if gap := f.calls[2].Sub(f.calls[1]); gap != 200*time.Millisecond {
+			t.Errorf("the third call came %v after the second, want it to wait for that trial's answer", gap)
+		}
+	})
+}
+
+func TestRetriesOfAnOutageStayWithinTheBudget(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Breaker.Enabled = false
+		f := script(func(int) error { return upstreamError() })
+		e, _ := build(policy, f)
+		for range 200 {
+			_, _, err := e.Call(t.Context(), chat())
+			wantCode(t, err, provider.CodeUpstream)
+		}
+		if n := f.count(); n > 230 || n < 225 {
+			t.Errorf("%d attempts for 200 requests, want just under 1.1 x 200 + 10", n)
+		}
+	})
+}
+
+func TestRetriesThatSucceedCostNothing(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		f := script(func(n int) error {
+			if n%2 == 1 {
+				return upstreamError()
+			}
+			return nil
+		})
+		policy := steady()
+		policy.Breaker.Enabled, policy.Retry.Budget = false, 0.001
+		e, _ := build(policy, f)
+		for range 100 {
+			if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestARetryIsNotRefusedByAQueueThatHasFilledUp(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Queue.MaxConcurrent, policy.Queue.Size, policy.Queue.MaxBytes = 1, 1, 20
+		f := &fake{}
+		f.call = func(_ context.Context, req *provider.Request) (*provider.Response, error) {
+			if f.count() == 1 {
+				return nil, upstreamError()
+			}
+			time.Sleep(3 * time.Second)
+			return good(), nil
+		}
+		e, _ := build(policy, f)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		if s := e.Stats(); s.Queued != 1 || s.QueuedBytes != 15 {
+			t.Errorf("%d requests with %d bytes wait, want 1 with 15", s.Queued, s.QueuedBytes)
+		}
+		_, _, err := e.Call(t.Context(), chat())
+		wantCode(t, err, provider.CodeQueueFull)
+		wg.Wait()
+		wantQuiet(t, e)
+	})
+}
+
 func TestARetryAfterThatIsTooLongFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

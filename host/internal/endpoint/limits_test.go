@@ -247,13 +247,17 @@ func TestCloseEndsWaitingRequestsAndLetsRunningOnesFinish(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fake{}
 		f.call = func(ctx context.Context, req *provider.Request) (*provider.Response, error) {
-			if req.RequestID == "pauses" {
+			switch req.RequestID {
+			case "pauses":
+				return nil, upstreamError()
+			case "fails":
+				time.Sleep(10 * time.Second)
 				return nil, upstreamError()
 			}
 			return work(10*time.Second)(ctx, req)
 		}
 		policy := steady()
-		policy.Queue.MaxConcurrent = 1
+		policy.Queue.MaxConcurrent = 2
 		e, _ := build(policy, f)
 		var wg sync.WaitGroup
 		call := func(id string, check func(err error)) {
@@ -283,6 +287,7 @@ func TestCloseEndsWaitingRequestsAndLetsRunningOnesFinish(t *testing.T) {
 				t.Errorf("a running request was cut: %v", err)
 			}
 		})
+		call("fails", func(err error) { wantCode(t, err, provider.CodeUpstream) })
 		call("waits", shutdown)
 		time.Sleep(500 * time.Millisecond)
 		e.Close()

@@ -8,12 +8,9 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// finish records the end of the request, the first time it is called, and
-// returns err.
+// finish records the end of the request and returns err. It is called once: by
+// do if the request failed, otherwise by who has the answer.
 func (r *run) finish(err *provider.Error, usage *provider.Usage) *provider.Error {
-	if r.finished.Swap(true) {
-		return err
-	}
 	if r.timer != nil {
 		r.timer.Stop()
 	}

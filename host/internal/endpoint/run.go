@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/stats"
@@ -11,7 +10,7 @@ import (
 )
 
 // run is one request on its way through the chain. Until the commit point it is
-// used by one goroutine; after it only [run.finish] is called, once.
+// used by one goroutine.
 type run struct {
 	e        *Endpoint
 	set      *settings
@@ -35,7 +34,6 @@ type run struct {
 	notBefore  time.Time // own Retry-After, where the gate does not see to it
 	pausing    bool      // between two attempts
 	firstToken time.Duration
-	finished   atomic.Bool
 }
 
 // begin makes the run of a request that arrives now.

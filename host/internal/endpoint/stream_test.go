@@ -187,6 +187,28 @@ func TestARateLimitInTheMiddleOfAStreamHoldsTheEndpoint(t *testing.T) {
 	})
 }
 
+func TestTheFirstChunkAfterAHoldLetsTheOthersGo(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		f := streams(func(int) []piece {
+			return []piece{started(), data("a").in(100 * time.Millisecond), finished(0).in(time.Minute)}
+		})
+		e, _ := build(steady(), f)
+		e.queue.Hold(time.Now().Add(5 * time.Second))
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				s, _ := open(t, e)
+				_, _ = drain(s)
+			})
+		}
+		wg.Wait()
+		if gap := f.calls[1].Sub(f.calls[0]); gap != 100*time.Millisecond {
+			t.Errorf("the second stream began %v after the first, want it at its first chunk", gap)
+		}
+	})
+}
+
 func TestIdleTimeRunsOnlyWhileTheHostWaits(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
