@@ -187,7 +187,7 @@ func keyInLogs(_ context.Context, l *lab) error {
 	}
 	key := l.credential().Reveal()
 	if key == "" {
-		return skipf("the run has no key; give one with -key")
+		return skipf("the run has no key; give one with -key-env")
 	}
 	for line := range strings.Lines(l.process.stderr.String()) {
 		if strings.Contains(line, key) {
