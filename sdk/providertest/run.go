@@ -88,7 +88,7 @@ func check(ctx context.Context, l *lab, report func(Result)) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case counts[Failed] > 0:
-		return fmt.Errorf("the plugin does not keep the contract: %d failed, %d passed, %d do not apply", counts[Failed], counts[Passed], counts[Skipped])
+		return fmt.Errorf("%d cases failed, %d passed, %d do not apply", counts[Failed], counts[Passed], counts[Skipped])
 	default:
 		return nil
 	}
