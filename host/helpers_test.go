@@ -1,8 +1,10 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -63,7 +65,15 @@ func socket(t *testing.T) string {
 // fakeService plays an OpenAI-compatible service.
 func fakeService(t *testing.T, answer http.HandlerFunc) string {
 	t.Helper()
-	s := httptest.NewServer(answer)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// net/http notices a lost caller only once the body has been read.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		answer(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return s.URL
 }
