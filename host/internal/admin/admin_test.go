@@ -116,7 +116,7 @@ func TestWrongSettingsComeBackAsDiagnostics(t *testing.T) {
 	} {
 		core := &fakeCore{fail: err}
 		w := do(admin.New(core, admin.Options{}), "POST", "/admin/v1/endpoints", `{}`)
-		const want = `{"error":{"code":"invalid_request","message":"the settings are wrong: queue.size: Wrong type: write a number; colour: Deprecated",` +
+		const want = `{"error":{"code":"invalid_request","message":"the endpoint has 1 mistake",` +
 			`"diagnostics":[{"path":"queue.size","summary":"Wrong type","detail":"write a number"},{"path":"colour","warning":true,"summary":"Deprecated"}]}}`
 		if w.Code != 400 || w.Body.String() != want {
 			t.Errorf("%s: got %d %s\nwant 400 %s", name, w.Code, w.Body, want)

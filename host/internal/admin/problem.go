@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -38,12 +39,26 @@ func asProblem(err error) *problem {
 	}
 	var wrong *provider.ConfigError
 	if errors.As(err, &wrong) {
-		p = invalid("the settings are wrong: " + wrong.Error())
+		p = invalid(mistakes(wrong.Diagnostics))
 		p.diagnostics = wrong.Diagnostics
 		return p
 	}
 	e := provider.AsError(err)
 	return &problem{status: e.Code.HTTPStatus(), code: string(e.Code), message: e.Message, param: e.Param, retryAfter: e.RetryAfter}
+}
+
+// mistakes counts what the diagnostics say in full.
+func mistakes(diags []schema.Diagnostic) string {
+	n := 0
+	for _, d := range diags {
+		if !d.Warning {
+			n++
+		}
+	}
+	if n == 1 {
+		return "the endpoint has 1 mistake"
+	}
+	return fmt.Sprintf("the endpoint has %d mistakes", n)
 }
 
 // fail answers with err.

@@ -110,7 +110,7 @@ func BenchmarkServer(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	request := []byte(fmt.Sprintf("%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", chatHead, len(hello), hello))
+	request := fmt.Appendf(nil, "%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", chatHead, len(hello), hello)
 	in := bufio.NewReader(conn)
 	b.ReportAllocs()
 	for b.Loop() {

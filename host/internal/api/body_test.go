@@ -213,8 +213,9 @@ func TestHTTP2IsNotSpokenInTheClear(t *testing.T) {
 	core, _ := answering(`{}`)
 	c := dial(t, serve(t, core, api.Options{}))
 	c.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-	line, err := c.in.ReadString('\n')
-	if err == nil && !strings.HasPrefix(line, "HTTP/1.1 4") && !strings.HasPrefix(line, "HTTP/1.1 505") {
-		t.Errorf("got %q", line)
+	// An HTTP/2 server would answer with a frame.
+	start := make([]byte, len("HTTP/1.1"))
+	if _, err := io.ReadFull(c.in, start); err != nil || string(start) != "HTTP/1.1" {
+		t.Errorf("got %q, %v", start, err)
 	}
 }

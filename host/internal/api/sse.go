@@ -202,7 +202,7 @@ func appendEvent(b, name, data []byte) []byte {
 	}
 	for {
 		b = append(b, "data: "...)
-		end := bytes.IndexAny(data, "\r\n")
+		end := lineEnd(data)
 		if end < 0 {
 			b = append(b, data...)
 			return append(b, "\n\n"...)
@@ -213,6 +213,19 @@ func appendEvent(b, name, data []byte) []byte {
 		}
 		data = data[end+1:]
 	}
+}
+
+// lineEnd returns the place of the first CR or LF, -1 if there is none. Two
+// searches for a byte are quicker than one for either.
+func lineEnd(data []byte) int {
+	lf := bytes.IndexByte(data, '\n')
+	if lf >= 0 {
+		data = data[:lf]
+	}
+	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
 }
 
 func isControl(r rune) bool { return r < ' ' }

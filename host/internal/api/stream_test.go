@@ -211,6 +211,60 @@ func TestASilentStreamIsKeptAlive(t *testing.T) {
 	})
 }
 
+// brokenWriter is a caller that can be written to once.
+type brokenWriter struct {
+	*httptest.ResponseRecorder
+	writes int
+}
+
+func (w *brokenWriter) Write(p []byte) (int, error) {
+	if w.writes++; w.writes > 1 {
+		return 0, errors.New("gone")
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+// TestACommentThatCannotBeWrittenEndsTheStream: nothing else would notice that
+// the caller has gone while the stream is silent.
+func TestACommentThatCannotBeWrittenEndsTheStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeStream{events: make(chan provider.Event, 1), closed: make(chan struct{})}
+		s.events <- chunks(`{}`)
+		core, _ := answering("")
+		core.stream = func(context.Context, *provider.Request) (provider.EventStream, error) { return s, nil }
+		start := time.Now()
+		w := &brokenWriter{ResponseRecorder: httptest.NewRecorder()}
+		api.New(core, api.Options{}).ServeHTTP(w, httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(helloStream)))
+		if took := time.Since(start); took != api.DefaultKeepAlive {
+			t.Errorf("the stream ended after %s, want %s", took, api.DefaultKeepAlive)
+		}
+	})
+}
+
+// panicStream is a fake stream with a defect after its first chunk.
+type panicStream struct{ *fakeStream }
+
+func (s panicStream) Next() (provider.Event, error) {
+	ev, err := s.fakeStream.Next()
+	if err != nil {
+		panic("a defect")
+	}
+	return ev, nil
+}
+
+func TestAPanicWithinAStreamDoesNotLookLikeItsEnd(t *testing.T) {
+	t.Parallel()
+	core, _ := answering("")
+	core.stream = func(context.Context, *provider.Request) (provider.EventStream, error) {
+		return panicStream{newFakeStream(chunks(`{}`))}, nil
+	}
+	resp := request(t, serve(t, core, api.Options{}), "/v1/chat/completions", helloStream)
+	if got, err := io.ReadAll(resp.Body); err == nil || strings.Contains(string(got), "[DONE]") {
+		t.Errorf("%q looks complete, %v", got, err)
+	}
+}
+
 func TestKeepAliveCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
