@@ -1,0 +1,88 @@
+package endpoint
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+func TestAnOpenCircuitRefusesWithoutWaitingForASlot(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Retry.Max, policy.Queue.MaxConcurrent = 0, 1
+		f := script(func(n int) error { return upstreamError() })
+		e, _ := build(policy, f)
+		for range 10 {
+			_, _, err := e.Call(t.Context(), chat())
+			wantCode(t, err, provider.CodeUpstream)
+		}
+		_, report, err := e.Call(t.Context(), chat())
+		got := wantCode(t, err, provider.CodeCircuitOpen)
+		if got.RetryAfter < 4*time.Second || report.Attempts != 0 || f.count() != 10 {
+			t.Errorf("%v with %v after %d calls", got, got.RetryAfter, f.count())
+		}
+		s := wantQuiet(t, e)
+		if s.Circuit.State != status.CircuitOpen || s.ErrorsByCode[provider.CodeCircuitOpen] != 1 {
+			t.Errorf("stats %+v", s)
+		}
+		time.Sleep(got.RetryAfter)
+		f.call = func(context.Context, *provider.Request) (*provider.Response, error) { return good(), nil }
+		if _, _, err := e.Call(t.Context(), chat()); err != nil {
+			t.Errorf("the probe: %v", err)
+		}
+		if s := e.Stats(); s.Circuit.State != status.CircuitClosed {
+			t.Errorf("state %s, want closed", s.Circuit.State)
+		}
+	})
+}
+
+func TestARequestWhoseFailureOpensTheCircuitIsToldTheFailure(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Breaker.ConsecutiveFailures = 2
+		f := script(func(int) error { return upstreamError() })
+		e, _ := build(policy, f)
+		start := time.Now()
+		_, report, err := e.Call(t.Context(), chat())
+		wantCode(t, err, provider.CodeUpstream)
+		if report.Attempts != 2 || time.Since(start) != time.Second {
+			t.Errorf("%d attempts in %v, want 2 in 1s: the third would have been refused", report.Attempts, time.Since(start))
+		}
+	})
+}
+
+func TestQueuedRequestsAreRefusedWhenTheCircuitOpens(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Retry.Max, policy.Queue.MaxConcurrent, policy.Breaker.ConsecutiveFailures = 0, 1, 1
+		f := &fake{}
+		f.call = func(context.Context, *provider.Request) (*provider.Response, error) {
+			time.Sleep(time.Second)
+			return nil, upstreamError()
+		}
+		e, _ := build(policy, f)
+		var open atomic.Int64
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				_, _, err := e.Call(t.Context(), chat())
+				if provider.AsError(err).Code == provider.CodeCircuitOpen {
+					open.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if open.Load() != 9 || f.count() != 1 {
+			t.Errorf("%d refused and %d calls, want 9 and 1", open.Load(), f.count())
+		}
+		wantQuiet(t, e)
+	})
+}
