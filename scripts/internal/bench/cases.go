@@ -21,13 +21,14 @@ type benchCase struct {
 // cases lists what is measured, in order.
 func cases() []benchCase {
 	return []benchCase{
+		// First, while the processes' memory is that of their start.
+		{name: "idle-s1000", model: "mock-hold", connections: 1000, stream: true, size: 1 << 10, hold: true},
 		{name: "unary-c1", model: "mock", connections: 1, size: 1 << 10},
 		{name: "unary-c64", model: "mock", connections: 64, size: 1 << 10},
 		{name: "unary-200k-c64", model: "mock", connections: 64, size: 200 << 10},
 		{name: "first-chunk-c1", model: "mock-one", connections: 1, stream: true, size: 1 << 10},
 		{name: "stream-s50", model: "mock", connections: 50, stream: true, size: 1 << 10},
 		{name: "stream-s500", model: "mock", connections: 500, stream: true, size: 1 << 10},
-		{name: "idle-s1000", model: "mock-hold", connections: 1000, stream: true, size: 1 << 10, hold: true},
 	}
 }
 

@@ -73,6 +73,9 @@ func run(ctx context.Context, o options) error {
 	results := newResults()
 	for round := range o.rounds {
 		for _, c := range cases() {
+			if c.hold && round > 0 {
+				continue // memory that was used once is not given back
+			}
 			for _, t := range targets {
 				if ctx.Err() != nil {
 					return ctx.Err()

@@ -116,8 +116,7 @@ func (r *results) summary() summary {
 	}
 }
 
-// idleKB takes the first round alone: later rounds reuse memory that the
-// processes kept.
+// idleKB is measured once, in the first round.
 func (r *results) idleKB() float64 { return r.byCase["idle-s1000"][backplane][0].kbIdle }
 
 func (r *results) writeJSON(w io.Writer) error {

@@ -108,7 +108,7 @@ server {
 }
 log { level = "warn" }
 provider "openai" {
-  env = { BACKPLANE_DEBUG_LISTEN = %q }
+  env = { BACKPLANE_PROFILE_LISTEN = %q }
 }
 endpoint "mock" {
   provider = "openai"
