@@ -18,7 +18,10 @@ const (
 )
 
 // backoff decides how long to wait before the next start of a process.
-type backoff struct{ failures int }
+type backoff struct {
+	failed bool          // there was a crash or a failed start
+	delay  time.Duration // the latest, without jitter
+}
 
 // next returns the delay after a process that was ready for the given time, 0
 // if it never was. The first restart after a crash is immediate, as is any
@@ -26,21 +29,15 @@ type backoff struct{ failures int }
 // backoffFirst to backoffMax.
 func (b *backoff) next(ready time.Duration) time.Duration {
 	if ready >= forgetAfter {
-		b.failures = 0
+		*b = backoff{}
 	}
-	b.failures++
-	if ready >= steadyAfter || (ready > 0 && b.failures == 1) {
+	first := !b.failed
+	b.failed = true
+	if ready >= steadyAfter || (ready > 0 && first) {
 		return 0
 	}
-	doublings := b.failures - 1
-	if ready > 0 {
-		doublings-- // the first restart was free
-	}
-	delay := backoffMax
-	if doublings < 7 { // 0.5 s × 2⁷ is beyond the maximum
-		delay = backoffFirst << max(doublings, 0)
-	}
-	return jittered(min(delay, backoffMax))
+	b.delay = min(max(2*b.delay, backoffFirst), backoffMax)
+	return jittered(b.delay)
 }
 
 func jittered(d time.Duration) time.Duration {

@@ -43,7 +43,7 @@ func TestBackoffRestartsASteadyProcessAtOnce(t *testing.T) {
 	if got := b.next(steadyAfter); got != 0 {
 		t.Errorf("a process that was steady waits %v", got)
 	}
-	if got := b.next(0); !near(got, 32*time.Second) {
+	if got := b.next(0); !near(got, 16*time.Second) {
 		t.Errorf("the crashes before it were forgotten: %v", got)
 	}
 	if got := b.next(forgetAfter); got != 0 {

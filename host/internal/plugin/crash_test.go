@@ -86,7 +86,7 @@ func TestAKilledProcessIsReplacedUnderLoad(t *testing.T) {
 	if s.Restarts != 2 || s.LastExit != "signal: killed" || s.InFlight != 0 {
 		t.Errorf("status is %+v", s)
 	}
-	waitLog(t, out, "provider process ended unexpectedly", `exit="signal: killed"`)
+	waitLog(t, out, "provider process ended unexpectedly", "exit=\"signal: killed")
 }
 
 func TestTheNextCallAfterAKillIsServedSoon(t *testing.T) {
@@ -307,6 +307,43 @@ func TestAProcessThatLostItsConnectionsIsReplaced(t *testing.T) {
 	wantCode(t, err, provider.CodePluginUnavailable)
 	waitGeneration(t, p, 2)
 	mustCall(t, p, "e", wish{})
+}
+
+func TestAFrozenProcessIsReplaced(t *testing.T) {
+	t.Parallel()
+	p, out := newProvider(t, testSpec(t))
+	p.probeEvery = 50 * time.Millisecond
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open(t, p, "e", 1, "")
+	running := inFlight(t, p, wish{Do: "sleep"})
+	if err := syscall.Kill(p.Status(false).PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, receive(t, running), provider.CodePluginUnavailable, "signal: killed by the host, since it did not answer 3 times in a row")
+	waitGeneration(t, p, 2)
+	mustCall(t, p, "e", wish{})
+	waitLog(t, out, "did not answer 3 times in a row")
+}
+
+func TestAClosedEndpointCanBeOpenedAgainAtALowerRevision(t *testing.T) {
+	t.Parallel()
+	p, _ := started(t)
+	open(t, p, "x", 7, "old")
+	kill9(t, p)
+	// Most likely this meets the process that is being given its endpoints.
+	if err := p.CloseEndpoint(t.Context(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	waitGeneration(t, p, 2)
+	open(t, p, "x", 1, "new")
+	if a := mustCall(t, p, "x", wish{}); a.Note != "new" || a.Revision != 1 {
+		t.Errorf("got %+v", a)
+	}
+	if err := p.CloseEndpoint(t.Context(), "never opened"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestADescendantThatHoldsTheOutputDelaysNothing(t *testing.T) {

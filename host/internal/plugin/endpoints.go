@@ -113,29 +113,29 @@ func (p *Provider) OpenEndpoint(ctx context.Context, cfg provider.EndpointConfig
 }
 
 // CloseEndpoint forgets an endpoint and closes it in the running process. An
-// unknown id is not an error, and neither is a process that is gone.
+// unknown id is not an error, and neither is a process that is gone. On an
+// error the endpoint is forgotten all the same, but the running process may
+// still have it.
 func (p *Provider) CloseEndpoint(ctx context.Context, id string) error {
 	p.endpoints.forget(id)
-	g := p.current.Load()
-	if g == nil {
-		// A process that is just given its endpoints may still open it; nobody
-		// will call it there.
-		return nil
-	}
+	// With the gate held no process is in the middle of being given the endpoint.
 	if err := p.endpoints.lock(ctx); err != nil {
 		return provider.AsError(err)
 	}
 	defer p.endpoints.unlock()
-	p.endpoints.forget(id)
-	if g = p.current.Load(); g == nil || !g.acquire() {
+	g := p.current.Load()
+	if g == nil || !g.acquire() {
 		return nil
 	}
 	defer g.release()
 	g.setRefused(id, "")
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if err := g.conn.CloseEndpoint(ctx, id); err != nil && !g.proc.hasExited() {
-		return g.explain(ctx, err)
+	if err := g.conn.CloseEndpoint(ctx, id); err != nil {
+		err = g.explain(ctx, err)
+		if !g.proc.hasExited() {
+			return err
+		}
 	}
 	return nil
 }

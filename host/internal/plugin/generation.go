@@ -37,6 +37,9 @@ type generation struct {
 
 	// stopping is set before the host ends the process on purpose.
 	stopping atomic.Bool
+	// verdict is why the host killed a process that it did not want to stop, nil
+	// if it did not.
+	verdict atomic.Pointer[string]
 	// suspect is signalled by calls that lost the connection while the process
 	// seems to live.
 	suspect chan struct{}
@@ -162,11 +165,26 @@ func (g *generation) ended(cause error) error {
 	if g.stopping.Load() {
 		return g.stopped(cause)
 	}
-	text := fmt.Sprintf("the plugin process (pid %d) ended during the call: %s", g.proc.pid(), g.proc.exit())
+	return g.unavailable(cause, fmt.Sprintf("the plugin process (pid %d) ended during the call: %s", g.proc.pid(), g.howItEnded()))
+}
+
+// howItEnded is the exit of the process with what is known about its reason.
+func (g *generation) howItEnded() string {
+	text := g.proc.exit()
+	if verdict := g.verdict.Load(); verdict != nil {
+		return text + " by the host, since " + *verdict
+	}
 	if words := g.proc.log.lastWords(); words != "" {
 		text += "; it said last: " + words
 	}
-	return g.unavailable(cause, text)
+	return text
+}
+
+// condemn kills a process that is of no use any more. What follows is the same
+// as after a crash.
+func (g *generation) condemn(reason string) {
+	g.verdict.Store(&reason)
+	g.proc.kill()
 }
 
 // stopped is the error for a call that was cut off by the host itself.
@@ -194,5 +212,11 @@ func (g *generation) answers(ctx context.Context) bool {
 	return !errors.As(err, &e) || e.Source != provider.SourceHost // an error of its own is an answer
 }
 
-// probeTimeout bounds the question to a process that lost a connection.
-const probeTimeout = 2 * time.Second
+const (
+	// probeEvery is how often a process is asked whether it works, and
+	// probeMisses how often in a row it may fail to answer.
+	probeEvery  = 10 * time.Second
+	probeMisses = 3
+	// probeTimeout bounds one question.
+	probeTimeout = 3 * time.Second
+)

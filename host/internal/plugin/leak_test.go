@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"maps"
 	"os"
 	"testing"
 
@@ -20,9 +21,9 @@ func openFiles(t *testing.T) int {
 
 func TestTwentyStartsAndStopsLeaveNoGoroutineFileOrDirectory(t *testing.T) {
 	// Not parallel: it counts what belongs to the whole program.
+	spec := testSpec(t)
 	tmp := shortTempDir(t)
 	t.Setenv("TMPDIR", tmp)
-	spec := testSpec(t)
 	cycle := func(crash bool) {
 		p := New(spec, nil)
 		if err := p.Start(t.Context()); err != nil {
@@ -42,7 +43,8 @@ func TestTwentyStartsAndStopsLeaveNoGoroutineFileOrDirectory(t *testing.T) {
 		cycle(i%4 == 0)
 	}
 	failed := spec
-	failed.Env = map[string]string{modeEnv: "exit", "GORACE": "atexit_sleep_ms=0"}
+	failed.Env = maps.Clone(spec.Env)
+	failed.Env[modeEnv] = "exit"
 	p := New(failed, nil)
 	if err := p.Start(t.Context()); err == nil {
 		t.Error("it started")

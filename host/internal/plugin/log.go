@@ -57,10 +57,9 @@ func (l *processLog) line(raw []byte, cut bool) {
 		e = entry{level: hclog.Info, message: printable(string(raw), maxMessage), plain: raw[0] != '{'}
 	}
 	l.noteCrash(&e)
-	text := e.String()
-	l.keep.add(text)
+	l.keep.add(e.String())
 	if e.plain || e.level >= hclog.Warn {
-		l.words = text
+		l.words = e.text()
 	}
 	if admitted {
 		l.log.Log(e.level, e.message, e.args...)

@@ -109,7 +109,7 @@ func TestAMessageInJSONIsNoCrashReport(t *testing.T) {
 	t.Parallel()
 	l := newProcessLog(hclog.NewNullLogger(), newRing(10))
 	_, _ = l.lines().Write([]byte(`{"@message":"panic: only words"}` + "\nlater\n"))
-	if got := l.lastWords(); got != "[INFO] later" {
+	if got := l.lastWords(); got != "later" {
 		t.Errorf("last words are %q", got)
 	}
 }
@@ -118,9 +118,9 @@ func TestLastWordsAreTheLineThatMayTellWhy(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                     "",
-		"plain\n":              "[INFO] plain",
+		"plain\n":              "plain",
 		"panic: a\npanic: b\n": "panic: a",
-		"{\"@level\":\"error\",\"@message\":\"no key\"}\n{\"@level\":\"info\",\"@message\":\"bye\"}\n": "[ERROR] no key",
+		"{\"@level\":\"error\",\"@message\":\"no key\"}\n{\"@level\":\"info\",\"@message\":\"bye\"}\n": "no key",
 		"{\"@level\":\"debug\",\"@message\":\"chatter\"}\n":                                            "",
 	} {
 		l := newProcessLog(hclog.NewNullLogger(), newRing(1))

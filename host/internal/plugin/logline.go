@@ -21,14 +21,19 @@ type entry struct {
 	plain   bool  // not JSON of hclog
 }
 
-// String is the line as it is kept for the operator.
-func (e entry) String() string {
+// text is the line without its level.
+func (e entry) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[%s] %s", strings.ToUpper(e.level.String()), e.message)
+	b.WriteString(e.message)
 	for i := 0; i+1 < len(e.args); i += 2 {
 		fmt.Fprintf(&b, " %v=%v", e.args[i], e.args[i+1])
 	}
 	return printable(b.String(), maxMessage)
+}
+
+// String is the line as it is kept for the operator.
+func (e entry) String() string {
+	return "[" + strings.ToUpper(e.level.String()) + "] " + e.text()
 }
 
 // parseLine reads hclog's JSON, and takes everything else as plain text. No

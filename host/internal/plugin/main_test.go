@@ -53,6 +53,9 @@ func testSpec(t *testing.T, env ...string) Spec {
 		t.Fatal(err)
 	}
 	spec.Env = map[string]string{"GORACE": "atexit_sleep_ms=0"} // else each exit takes a second
+	if testing.CoverMode() != "" {
+		spec.Env["GOCOVERDIR"] = t.TempDir() // else each exit prints a warning
+	}
 	for i := 0; i+1 < len(env); i += 2 {
 		spec.Env[env[i]] = env[i+1]
 	}

@@ -44,8 +44,7 @@ func misbehave(mode string) {
 			os.Exit(4)
 		}
 	case "panic":
-		var m map[string]int
-		m["x"] = 1
+		panic("cannot begin")
 	case "hang":
 		fmt.Fprintln(os.Stderr, "taking my time")
 		select {}

@@ -46,6 +46,8 @@ type Provider struct {
 	endpoints *endpoints
 	current   atomic.Pointer[generation] // nil while there is no process that takes calls
 
+	probeEvery time.Duration
+
 	mu       sync.Mutex
 	begun    bool
 	closing  bool
@@ -71,7 +73,7 @@ func New(spec Spec, log hclog.Logger) *Provider {
 	life, cancel := context.WithCancel(context.Background())
 	return &Provider{
 		spec: spec, log: log.Named(spec.Name), keep: newRing(logLines),
-		state: newState(), endpoints: newEndpoints(),
+		state: newState(), endpoints: newEndpoints(), probeEvery: probeEvery,
 		life: life, cancel: cancel, first: make(chan struct{}), done: make(chan struct{}),
 	}
 }

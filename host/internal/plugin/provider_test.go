@@ -168,7 +168,7 @@ func TestThePluginSeesNothingOfTheHost(t *testing.T) {
 	dir := p.current.Load().proc.dir
 	allowed := []string{
 		"PATH", "TZ", "LANG", "LC_ALL", "TMPDIR", "GOMEMLIMIT", "BACKPLANE_LOG_LEVEL", "BACKPLANE_PLUGIN", "BACKPLANE_LIFELINE_FD",
-		"PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_CLIENT_CERT", "PLUGIN_UNIX_SOCKET_DIR", "PWD", "GORACE",
+		"PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_CLIENT_CERT", "PLUGIN_UNIX_SOCKET_DIR", "PWD", "GORACE", "GOCOVERDIR",
 	}
 	for _, pair := range a.Env {
 		name, value, _ := strings.Cut(pair, "=")

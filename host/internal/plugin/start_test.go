@@ -27,7 +27,7 @@ func TestAFailedStartSaysWhatHappened(t *testing.T) {
 		state   status.ProviderState
 	}{
 		{"exit", []string{modeEnv, "exit"}, nil, 0, []string{`the handshake": exit status 3`, "cannot find the license"}, status.ProviderBackoff},
-		{"panic", []string{modeEnv, "panic"}, nil, 0, []string{"exit status 2", "panic: assignment to entry in nil map"}, status.ProviderBackoff},
+		{"panic", []string{modeEnv, "panic"}, nil, 0, []string{"exit status 2", "panic: cannot begin"}, status.ProviderBackoff},
 		{"hang", []string{modeEnv, "hang"}, nil, short, []string{"longer than 2s (start_timeout)", `"the handshake"`, "taking my time"}, status.ProviderBackoff},
 		{"closed output", []string{modeEnv, "hang-silently-closed"}, nil, short, []string{"longer than 2s (start_timeout)"}, status.ProviderBackoff},
 		{"noise only", []string{modeEnv, "noise-only"}, nil, 0, []string{`it printed "I am only a program" on standard output instead of a handshake`}, status.ProviderBackoff},

@@ -64,8 +64,11 @@ func (p *Provider) startNext(again bool) (*generation, error) {
 }
 
 // serve watches a published generation. It returns true if the process ended by
-// itself and false if the provider was stopped.
+// itself, or was of no use any more, and false if the provider was stopped.
 func (p *Provider) serve(g *generation) (crashed bool) {
+	probe := time.NewTicker(p.probeEvery)
+	defer probe.Stop()
+	misses := 0
 	for {
 		select {
 		case <-g.proc.exited:
@@ -80,8 +83,13 @@ func (p *Provider) serve(g *generation) (crashed bool) {
 			return false
 		case <-g.suspect:
 			if !g.answers(p.life) && p.life.Err() == nil {
-				p.log.Error("provider process lost its connection and does not answer: killing it", "pid", g.proc.pid())
-				g.proc.kill()
+				g.condemn("it lost its connection and does not answer")
+			}
+		case <-probe.C:
+			if g.answers(p.life) {
+				misses = 0
+			} else if misses++; misses == probeMisses && p.life.Err() == nil {
+				g.condemn(fmt.Sprintf("it did not answer %d times in a row", misses))
 			}
 		}
 	}
@@ -101,22 +109,16 @@ func (p *Provider) withdraw(g *generation) { p.current.CompareAndSwap(g, nil) }
 
 // crashed clears up after a process that ended by itself and says how it ended.
 func (p *Provider) crashed(g *generation) string {
-	// Wakes waiting calls only at the next change: they are to wait for it.
 	within(context.Background(), exitWait, g.proc.finished)
 	p.state.setExit(g.proc.exit())
-	words := g.proc.log.lastWords()
+	how := g.howItEnded()
 	p.log.Error("provider process ended unexpectedly", "pid", g.proc.pid(), "generation", g.id,
-		"exit", g.proc.exit(), "calls_in_flight", g.inFlight(), "said_last", words)
+		"exit", how, "calls_in_flight", g.inFlight())
 	g.drain()
 	// Closing the connection ends the calls that are still in flight. The next
 	// process does not have to wait for any of it.
 	p.remains.Go(func() { g.destroy(p.log) })
-
-	reason := fmt.Sprintf("the process (pid %d) ended: %s", g.proc.pid(), g.proc.exit())
-	if words != "" {
-		reason += "; it said last: " + words
-	}
-	return reason
+	return fmt.Sprintf("the process (pid %d) ended: %s", g.proc.pid(), how)
 }
 
 // end stops g on the provider's own wish.
