@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/endpoint"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -67,7 +68,7 @@ func attempt[T any](ctx context.Context, h *Host, req *provider.Request, try fun
 	state := h.state.Load()
 	if req.RequestID == "" {
 		withID := *req
-		withID.RequestID = newRequestID()
+		withID.RequestID = api.NewRequestID()
 		req = &withID
 	}
 	report := status.Report{RequestID: req.RequestID}

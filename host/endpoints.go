@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/host/internal/route"
 	"github.com/backplane-dev/backplane/host/status"
@@ -105,7 +106,7 @@ func (h *Host) test(ctx context.Context, id string) (status.Report, error) {
 	if err != nil {
 		return status.Report{}, err
 	}
-	report := status.Report{RequestID: newRequestID(), Endpoint: id, Provider: e.config.Provider, Model: e.config.Model}
+	report := status.Report{RequestID: api.NewRequestID(), Endpoint: id, Provider: e.config.Provider, Model: e.config.Model}
 	if err := e.unavailable(); err != nil {
 		return report, err
 	}
@@ -139,7 +140,7 @@ func (h *Host) createEndpoint(ctx context.Context, spec []byte) (status.Endpoint
 		return status.Endpoint{}, mistakes(diags)
 	}
 	for cfg.ID == "" || endpoints[cfg.ID] != nil {
-		cfg.ID = name + "-" + newRequestID()[len("req_"):][:6]
+		cfg.ID = name + "-" + api.NewRequestID()[len("req_"):][:6]
 	}
 	e := h.newEntry(cfg, originAPI, 1)
 	if err := e.open(ctx); err != nil {

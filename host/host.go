@@ -15,6 +15,7 @@ import (
 	"github.com/backplane-dev/backplane/host/internal/metrics"
 	"github.com/backplane-dev/backplane/host/internal/plugin"
 	"github.com/backplane-dev/backplane/host/internal/route"
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 // Options adjust a host. The zero value is useful.
@@ -37,6 +38,11 @@ type Host struct {
 	plugins map[string]*running // fixed after New
 	metrics *metrics.Metrics
 	servers servers
+
+	// file knows where settings stand, for what plugins say of them only when
+	// they open an endpoint.
+	file   *config.File
+	fileMu sync.Mutex
 
 	// state is replaced as a whole when endpoints change, so that requests read
 	// it without a lock. changes serialises the replacements.
@@ -71,7 +77,7 @@ func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
 		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv,
-		plugins: make(map[string]*running),
+		plugins: make(map[string]*running), file: setup.file,
 	}
 	for _, p := range setup.Config.Providers {
 		h.plugins[p.Name] = h.newProvider(p, setup.plugins[p.Name])
@@ -161,9 +167,24 @@ func (h *Host) openAll(ctx context.Context, name string) {
 			continue
 		}
 		if err := e.open(ctx); err != nil {
-			h.log.Error("endpoint did not open", "endpoint", id, "error", err)
+			h.log.Error("endpoint did not open", "endpoint", id, "error", h.placed(id, err))
 		}
 	}
+}
+
+// placed gives a plugin's words about an endpoint's settings their lines in the
+// configuration file.
+func (h *Host) placed(id string, err error) error {
+	var wrong *provider.ConfigError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	h.fileMu.Lock()
+	defer h.fileMu.Unlock()
+	if placed := h.file.EndpointDiagnostics(id, wrong.Diagnostics).Err(); placed != nil {
+		return placed
+	}
+	return err
 }
 
 // Shutdown stops the host in order: not ready any more, listeners closed,

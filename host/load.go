@@ -28,6 +28,7 @@ type Setup struct {
 	Missing map[string]error
 
 	plugins map[string]foundPlugin
+	file    *config.File
 }
 
 // foundPlugin is a provider's binary and what it says of itself.
@@ -62,6 +63,7 @@ func check(ctx context.Context, file *config.File, diags config.Diagnostics, opt
 	}
 	server := file.Server()
 	opts.apply(&server)
+	setup.file = file
 	setup.plugins = describe(ctx, file.Providers(), server.PluginDir)
 	manifests := make(map[string]provider.Manifest)
 	for name, found := range setup.plugins {

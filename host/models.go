@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/route"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -94,7 +95,7 @@ func (h *Host) endpointModels(ctx context.Context, e *entry) ([]provider.Model, 
 	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 	defer cancel()
 	resp, _, err := e.endpoint.Call(ctx, &provider.Request{
-		RequestID: newRequestID(), Operation: provider.OpModels, Body: []byte("{}"),
+		RequestID: api.NewRequestID(), Operation: provider.OpModels, Body: []byte("{}"),
 	})
 	if err != nil {
 		return nil, err

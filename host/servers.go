@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -49,12 +48,7 @@ func (s *servers) serve(h *Host) {
 	s.data = api.NewServer(h.Handler(""), h.log)
 	s.start(s.data, s.dataListener)
 	if s.adminListener != nil {
-		mux := http.NewServeMux()
-		mux.Handle("/", admin.New(adminCore{h}, admin.Options{Log: h.log}))
-		mux.HandleFunc("/debug/pprof/", pprof.Index)
-		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-		s.admin = api.NewServer(mux, h.log)
+		s.admin = api.NewServer(admin.New(adminCore{h}, admin.Options{Log: h.log}), h.log)
 		s.start(s.admin, s.adminListener)
 	}
 }

@@ -76,6 +76,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(err)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, profilesRoot) {
+		profiles(w, r)
+		return
+	}
 	handle, allowed := x.find()
 	switch {
 	case handle != nil:

@@ -21,6 +21,12 @@ func requestID(h http.Header) string {
 	if id := first(h, "X-Request-Id"); id != "" && len(id) <= maxRequestID && printable(id) {
 		return id
 	}
+	return NewRequestID()
+}
+
+// NewRequestID makes an id of 96 random bits. It is unique for all practical
+// purposes and need not be secret, so the fast generator will do.
+func NewRequestID() string {
 	var raw [12]byte
 	for i, r := 0, rand.Uint64(); i < 8; i, r = i+1, r>>8 {
 		raw[i] = byte(r)
