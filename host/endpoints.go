@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/route"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
