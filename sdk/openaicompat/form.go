@@ -112,7 +112,7 @@ func rewriteForm(out *multipart.Writer, in *multipart.Reader, model string, forc
 	found := false
 	for {
 		part, err := in.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // wrapped, it means a form without an end
 			break
 		}
 		if err != nil {

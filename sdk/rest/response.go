@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	maxErrorBody = 64 << 10
+	maxErrorBody  = 64 << 10
+	errorBodyTime = 5 * time.Second
 	// drainTime is how long the end of a finished stream is waited for, so that
 	// its connection can be used again, drainBytes how much of it.
 	drainTime  = 20 * time.Millisecond
@@ -169,11 +170,14 @@ func (r *Response) ErrorFromBody(data []byte) *provider.Error {
 	return r.classified(e)
 }
 
-// failure reads an answer that is not a success and makes its error.
+// failure reads an answer that is not a success and makes its error. The status
+// says enough if the body does not come.
 func (r *Response) failure() *provider.Error {
+	giveUp := time.AfterFunc(errorBodyTime, r.Close)
+	defer giveUp.Stop()
 	data, err := r.head()
-	if e := provider.AsError(err); e != nil && (e.Code == provider.CodeCanceled || e.Code == provider.CodeTimeout) {
-		return e // the caller left, or the service went silent
+	if err != nil && r.body.x.parent.Err() != nil {
+		return provider.AsError(err)
 	}
 	return r.classified(ErrorFromAnswer(r.Status, r.Header, data, r.body.x.secrets()...))
 }

@@ -108,6 +108,24 @@ func TestASilentStreamEndsByTheIdleTimeout(t *testing.T) {
 	})
 }
 
+func TestAFailureWhoseBodyDoesNotComeIsKnownByItsStatus(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, "http://svc", piped(func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 100\r\n\r\nout of ")
+			wait(conn)
+		}))
+		began := time.Now()
+		_, err := client.Do(t.Context(), &Request{Path: "/"})
+		if e := wantError(t, err, provider.CodeUpstream); e.StatusCode != 500 || e.Message != "out of" {
+			t.Errorf("got %+v", e)
+		}
+		if took := time.Since(began); took != errorBodyTime {
+			t.Errorf("waited %s for the body, want %s", took, errorBodyTime)
+		}
+	})
+}
+
 func TestWaitingBetweenReadsIsNotSilenceOfTheService(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
