@@ -146,6 +146,9 @@ func (p *Provider) unavailable(now situation) error {
 	default: // starting, or between two states
 		e.RetryAfter = time.Second
 		what = "starting"
+		if now.reason != "" {
+			what = "starting again"
+		}
 	}
 	e.Message = fmt.Sprintf("provider %q is %s", p.spec.Name, what)
 	if now.reason != "" {

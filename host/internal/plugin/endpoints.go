@@ -89,7 +89,8 @@ func (e *endpoints) ids() []string {
 // it was refused: an endpoint that was open under the id stays as it was. An
 // error means the same, with one exception: if there is no process to ask, a
 // new endpoint is remembered all the same and opened in the next process.
-// CloseEndpoint takes that back.
+// CloseEndpoint takes that back. A process that is starting is waited for, but
+// not one whose last start failed.
 func (p *Provider) OpenEndpoint(ctx context.Context, cfg provider.EndpointConfig) ([]schema.Diagnostic, error) {
 	g, err := p.leaseAndLock(ctx)
 	defer p.endpoints.unlock()
@@ -140,17 +141,29 @@ func (p *Provider) CloseEndpoint(ctx context.Context, id string) error {
 	return nil
 }
 
+// awaitReady waits, as calls do, until there is a process that takes calls. By
+// the time that the gate is taken it may be another one.
+func (p *Provider) awaitReady(ctx context.Context) error {
+	g, err := p.lease(ctx)
+	if err == nil {
+		g.release()
+	}
+	return err
+}
+
 // leaseAndLock waits for a process that takes calls and takes the gate, which
 // it holds in any case when it returns. It can outlast ctx by the time that a
 // starting process needs for opening its endpoints: only with the gate held is
 // it certain which process an endpoint went to.
 func (p *Provider) leaseAndLock(ctx context.Context) (*generation, error) {
-	g, err := p.lease(ctx)
-	if err == nil {
-		g.release() // it was only waited for; with the gate it may be another
+	var err error
+	// Who opens many endpoints of a provider that does not come up must not wait
+	// for each of them.
+	if now, _ := p.state.get(); !now.failing {
+		err = p.awaitReady(ctx)
 	}
 	p.endpoints.gate <- struct{}{}
-	if g = p.current.Load(); g != nil && g.acquire() {
+	if g := p.current.Load(); g != nil && g.acquire() {
 		return g, nil
 	}
 	if err == nil {

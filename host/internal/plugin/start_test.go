@@ -100,6 +100,23 @@ func TestAStartThatFailedIsTriedAgain(t *testing.T) {
 	}
 }
 
+func TestOpeningEndpointsOfAProviderThatDoesNotComeUpIsQuick(t *testing.T) {
+	t.Parallel()
+	p, _ := newProvider(t, testSpec(t, modeEnv, "exit"))
+	wantError(t, p.Start(t.Context()), "exit status 3")
+	begin := time.Now()
+	for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		_, err := p.OpenEndpoint(t.Context(), endpointConfig(id, 1, ""))
+		wantCode(t, err, provider.CodePluginUnavailable, "exit status 3")
+	}
+	if took := time.Since(begin); took > maxWait {
+		t.Errorf("it took %v", took)
+	}
+	if s := p.Status(false); len(s.Endpoints) != 8 {
+		t.Errorf("remembered %v", s.Endpoints)
+	}
+}
+
 func canceled(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -33,6 +33,8 @@ type situation struct {
 	// generation counts processes started; restarts those after a crash.
 	generation, restarts uint64
 	lastExit             string
+	// failing is true from a failed start until a process is ready.
+	failing bool
 }
 
 func newState() *state {
@@ -82,6 +84,13 @@ func (s *state) countStart(again bool) uint64 {
 		s.now.restarts++
 	}
 	return s.now.generation
+}
+
+// setFailing records whether the latest start failed.
+func (s *state) setFailing(failing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.failing = failing
 }
 
 // setExit records how the latest process ended.

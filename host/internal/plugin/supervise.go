@@ -15,10 +15,10 @@ func (p *Provider) supervise() {
 	defer close(p.done)
 	defer p.remains.Wait()
 	var wait backoff
+	var reason string // why there is no process any more
 	for again := false; ; again = true {
-		g, err := p.startNext(again)
+		g, err := p.startNext(again, reason)
 		var ready time.Duration
-		var reason string
 		switch {
 		case p.life.Err() != nil:
 			if g != nil {
@@ -31,7 +31,6 @@ func (p *Provider) supervise() {
 		case err != nil:
 			reason = err.Error()
 			p.log.Error("provider did not start", "error", err)
-			p.settle(err)
 		default:
 			p.settle(nil)
 			since := time.Now()
@@ -41,22 +40,23 @@ func (p *Provider) supervise() {
 			ready = time.Since(since)
 			reason = p.crashed(g)
 		}
-		if !p.pause(wait.next(ready), reason) {
+		delay := wait.next(ready)
+		p.state.set(status.ProviderBackoff, reason, time.Now().Add(delay))
+		p.settle(err)
+		if !p.pause(delay) {
 			return
 		}
 	}
 }
 
-// startNext launches the next process and publishes it.
-func (p *Provider) startNext(again bool) (*generation, error) {
+// startNext launches the next process and publishes it. The reason says what
+// became of the one before.
+func (p *Provider) startNext(again bool, reason string) (*generation, error) {
 	id := p.state.countStart(again)
-	if again {
-		p.state.set(status.ProviderStarting, "starting again", time.Time{})
-	} else {
-		p.state.set(status.ProviderStarting, "starting", time.Time{})
-	}
+	p.state.set(status.ProviderStarting, reason, time.Time{})
 	begin := time.Now()
 	g, err := p.launch(p.life, id)
+	p.state.setFailing(err != nil)
 	if err == nil {
 		p.log.Info("provider is ready", "version", p.spec.Manifest.Version, "pid", g.proc.pid(), "generation", id, "after", time.Since(begin).Round(time.Millisecond))
 	}
@@ -138,8 +138,7 @@ func (p *Provider) fail(err error) {
 }
 
 // pause waits for the next start. It returns false if the provider was stopped.
-func (p *Provider) pause(delay time.Duration, reason string) bool {
-	p.state.set(status.ProviderBackoff, reason, time.Now().Add(delay))
+func (p *Provider) pause(delay time.Duration) bool {
 	if delay == 0 {
 		return p.life.Err() == nil
 	}
