@@ -141,7 +141,7 @@ func TestAPluginEndsWithItsLifeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "sdk") //nolint:usetesting // the path of t.TempDir can be too long for a socket
+	dir, err := os.MkdirTemp("", "sdk") // the path of t.TempDir can be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

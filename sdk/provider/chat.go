@@ -121,7 +121,7 @@ func (c *Content) UnmarshalJSON(data []byte) error {
 		c.Parts = []Part{}
 		return json.Unmarshal(data, &c.Parts)
 	default:
-		return errors.New("content must be a string, a list of parts or null")
+		return errors.New("must be a string, a list of parts or null")
 	}
 }
 

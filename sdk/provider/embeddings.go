@@ -66,7 +66,7 @@ func (in *EmbeddingInput) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	in.Tokens = nil
-	return errors.New("input must be a string, a list of strings, a list of token numbers or a list of such lists")
+	return errors.New("must be a string, a list of strings, a list of token numbers or a list of such lists")
 }
 
 // MarshalJSON writes the form that was read.

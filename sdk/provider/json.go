@@ -30,23 +30,41 @@ func decodeStrict(data []byte, v any) error {
 
 // decodeOpen decodes a JSON object into the struct that v points to and puts
 // the fields that the struct does not name into extra. v must be of a type
-// without UnmarshalJSON of its own.
+// without UnmarshalJSON of its own. The object is taken apart once and its
+// fields are decoded one by one: decoding it as a struct and again as a map
+// would double the work at every level of nesting.
 func decodeOpen(data []byte, v any, extra *Extra) error {
-	if err := json.Unmarshal(data, v); err != nil {
-		return err
-	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
 		return err
 	}
-	for _, name := range fieldNames(reflect.TypeOf(v).Elem()) {
-		delete(all, name)
+	object := reflect.ValueOf(v).Elem()
+	for _, f := range fieldsOf(object.Type()) {
+		raw, given := all[f.name]
+		if !given {
+			continue
+		}
+		delete(all, f.name)
+		if err := json.Unmarshal(raw, object.Field(f.index).Addr().Interface()); err != nil {
+			return inField(f.name, err)
+		}
 	}
 	*extra = nil
 	if len(all) > 0 {
 		*extra = all
 	}
 	return nil
+}
+
+// inField adds the field's name to an error about its value.
+func inField(name string, err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	located := *wrong
+	located.Field = strings.TrimSuffix(name+"."+wrong.Field, ".")
+	return &located
 }
 
 // encodeOpen encodes v, a struct, and appends the extra fields to the object. A
@@ -60,8 +78,8 @@ func encodeOpen(v any, extra Extra) ([]byte, error) {
 	for name, value := range extra {
 		rest[name] = value
 	}
-	for _, name := range fieldNames(reflect.TypeOf(v)) {
-		delete(rest, name)
+	for _, f := range fieldsOf(reflect.TypeOf(v)) {
+		delete(rest, f.name)
 	}
 	if len(rest) == 0 {
 		return known, nil
@@ -77,20 +95,26 @@ func encodeOpen(v any, extra Extra) ([]byte, error) {
 	return append(known, tail[1:]...), nil
 }
 
-var fieldNameCache sync.Map // reflect.Type -> []string
+// field is a field of a struct under its JSON name.
+type field struct {
+	name  string
+	index int
+}
 
-// fieldNames lists the JSON names of a struct's fields.
-func fieldNames(t reflect.Type) []string {
-	if names, ok := fieldNameCache.Load(t); ok {
-		return names.([]string)
+var fieldCache sync.Map // reflect.Type -> []field
+
+// fieldsOf lists the fields of a struct type that JSON can hold.
+func fieldsOf(t reflect.Type) []field {
+	if fields, ok := fieldCache.Load(t); ok {
+		return fields.([]field)
 	}
-	var names []string
+	var fields []field
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		if name != "" && name != "-" {
-			names = append(names, name)
+			fields = append(fields, field{name, i})
 		}
 	}
-	fieldNameCache.Store(t, names)
-	return names
+	fieldCache.Store(t, fields)
+	return fields
 }

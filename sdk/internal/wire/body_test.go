@@ -22,7 +22,7 @@ func TestDecodeBodyTellsTheCallerWhatToMend(t *testing.T) {
 		{`{"stream":1}`, "stream", `field "stream" must be true or false, not a number`},
 		{`{"model":{}}`, "model", `field "model" must be a string, not an object`},
 		{`{"messages":[{"role":"user","content":5}]}`, "",
-			"the body cannot be understood: content must be a string, a list of parts or null"},
+			"the body cannot be understood: messages: content: must be a string, a list of parts or null"},
 	} {
 		err := decodeBody([]byte(test.body), &provider.ChatRequest{})
 		var e *provider.Error
