@@ -6,17 +6,21 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // hostError is an answer of the host that says no.
 type hostError struct {
-	Status     int // 0 for an error inside a stream
-	Message    string
-	Type       string
-	Code       string
-	Param      string
-	RetryAfter string
-	RequestID  string
+	Status  int // 0 for an error inside a stream
+	Message string
+	Type    string
+	Code    string
+	Param   string
+	// Diagnostics are the mistakes in the description of an endpoint.
+	Diagnostics []schema.Diagnostic
+	RetryAfter  string
+	RequestID   string
 }
 
 // Error returns the message with all that helps to find the cause.
@@ -34,6 +38,9 @@ func (e *hostError) Error() string {
 	if e.RetryAfter != "" {
 		fmt.Fprintf(&b, "; try again in %s s", e.RetryAfter)
 	}
+	for _, d := range e.Diagnostics {
+		fmt.Fprintf(&b, "\n  %s", d)
+	}
 	return b.String()
 }
 
@@ -44,6 +51,8 @@ type errorBody struct {
 		Type    string `json:"type"`
 		Param   string `json:"param"`
 		Code    string `json:"code"`
+		// Diagnostics come from the admin API alone.
+		Diagnostics []schema.Diagnostic `json:"diagnostics"`
 	} `json:"error"`
 }
 
@@ -70,6 +79,6 @@ func parseHostError(status int, data []byte) *hostError {
 		return e
 	}
 	e.Message, e.Type, e.Code = body.Error.Message, body.Error.Type, body.Error.Code
-	e.Param = body.Error.Param
+	e.Param, e.Diagnostics = body.Error.Param, body.Error.Diagnostics
 	return e
 }

@@ -156,6 +156,24 @@ func cmdKillPlugin(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func cmdRunning(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: running ENDPOINT N")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	a, err := newAdmin(ts.Getenv("BACKPLANE_ADMIN"))
+	ts.Check(err)
+	var s status.Stats
+	ok := waitFor(func() bool {
+		ts.Check(a.call(context.Background(), "GET", endpointPath(args[0])+"/stats", nil, &s))
+		return s.InFlight == want
+	})
+	if !ok {
+		ts.Fatalf("%d requests run on endpoint %s, want %d", s.InFlight, args[0], want)
+	}
+}
+
 func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until PATTERN PROGRAM ARG...")

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 //	signal SIGNAL           send the host a signal, do not wait
 //	hosterr PATTERN         wait until the host has written that to standard error
 //	killplugin NAME         kill -9 the process of a provider and wait for its end
+//	running ENDPOINT N      wait until N requests run on an endpoint
 //	until PATTERN CMD...    repeat a command until its output matches, for a while
 //
 // Hosts run on a free port, with an admin socket of their own. $PLUGINS is the
@@ -40,7 +41,7 @@ func TestScripts(t *testing.T) {
 		Setup:               func(env *testscript.Env) error { return setUp(env, plugins) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "start": cmdStart, "halt": cmdHalt, "signal": cmdSignal, "hosterr": cmdHostErr,
-			"killplugin": cmdKillPlugin, "until": cmdUntil,
+			"killplugin": cmdKillPlugin, "running": cmdRunning, "until": cmdUntil,
 		},
 	})
 }
