@@ -85,5 +85,4 @@ endpoint "openai" {
 }
 
 route "gpt-*" { endpoints = ["openai"] }
-route "text-embedding-*" { endpoints = ["openai"] }
 `;

@@ -7,10 +7,12 @@ import { performance } from 'node:perf_hooks';
 export async function startUpstream() {
   const upstream = { requests: [], closed: [] };
   const server = http.createServer((req, res) => {
-    let text = '';
-    req.on('data', (part) => (text += part));
+    const parts = [];
+    req.on('data', (part) => parts.push(part));
     req.on('end', () => {
-      const body = text === '' ? null : JSON.parse(text);
+      const raw = Buffer.concat(parts);
+      const isJSON = req.headers['content-type']?.startsWith('application/json');
+      const body = isJSON && raw.length > 0 ? JSON.parse(raw) : raw.toString('latin1');
       upstream.requests.push({ method: req.method, path: req.url, headers: req.headers, body });
       answer(upstream, req, res, body);
     });
@@ -27,11 +29,29 @@ export async function startUpstream() {
 function answer(upstream, req, res, body) {
   if (req.url === '/v1/models') return json(res, 200, { object: 'list', data: models });
   if (req.url === '/v1/embeddings') return embeddings(res, body);
+  if (req.url === '/v1/audio/speech') return bytes(res, 'audio/mpeg', sound);
+  if (req.url === '/v1/audio/transcriptions') return json(res, 200, { text: body.length > 0 ? 'heard' : 'nothing' });
+  if (req.url === '/v1/completions') return json(res, 200, textCompletion(body));
   if (req.url !== '/v1/chat/completions') return fail(res, 404, 'invalid_request_error', 'unknown_url', `no ${req.url}`);
   const refusal = refusals[body.model];
   if (refusal) return fail(res, ...refusal);
   if (body.stream) return stream(upstream, res, body);
   return json(res, 200, completion(body));
+}
+
+/** Every byte there is, so that none is lost to a character set. */
+export const sound = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 256));
+
+function bytes(res, type, data) {
+  res.writeHead(200, { 'content-type': type });
+  res.end(data);
+}
+
+function textCompletion(body) {
+  return {
+    id: 'cmpl-1', object: 'text_completion', created: 1700000000, model: body.model, usage,
+    choices: [{ index: 0, text: ` after ${body.prompt}`, logprobs: null, finish_reason: 'stop' }],
+  };
 }
 
 const models = [
