@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -17,7 +16,7 @@ import (
 var discard = log.New(io.Discard, "", 0)
 
 // serve starts a fake service and a client of it.
-func serve(t *testing.T, h http.HandlerFunc, change func(*Options)) (*Client, *httptest.Server) {
+func serve(t testing.TB, h http.HandlerFunc, change func(*Options)) (*Client, *httptest.Server) {
 	t.Helper()
 	server := httptest.NewServer(h)
 	client := newClient(t, server.URL, change)
@@ -25,7 +24,7 @@ func serve(t *testing.T, h http.HandlerFunc, change func(*Options)) (*Client, *h
 	return client, server
 }
 
-func newClient(t *testing.T, base string, change func(*Options)) *Client {
+func newClient(t testing.TB, base string, change func(*Options)) *Client {
 	t.Helper()
 	o := Options{BaseURL: base}
 	if change != nil {
@@ -98,15 +97,4 @@ func wantError(t *testing.T, err error, code provider.Code) *provider.Error {
 		t.Fatalf("got %v, want code %s", e, code)
 	}
 	return e
-}
-
-// eventually waits until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Second); !condition(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a second", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }

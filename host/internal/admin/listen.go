@@ -63,18 +63,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
-	// The mode is set on the socket before it gets its name: there is no moment
-	// in which another user could open it.
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var chmodErr error
-		if err := c.Control(func(fd uintptr) { chmodErr = syscall.Fchmod(int(fd), 0o600) }); err != nil {
-			return err
-		}
-		if errors.Is(chmodErr, syscall.EINVAL) {
-			return nil // not all systems know this; the chmod below remains
-		}
-		return chmodErr
-	}}
+	lc := net.ListenConfig{Control: private}
 	l, err := lc.Listen(ctx, "unix", path)
 	if errors.Is(err, syscall.EINVAL) {
 		return nil, fmt.Errorf("admin socket %s: the system takes no path of %d bytes, about 100 are allowed: choose a shorter one", path, len(path))
