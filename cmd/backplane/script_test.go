@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 //	until PATTERN CMD...    repeat a command until its output matches, for a while
 //
 // Hosts run on a free port, with an admin socket of their own. $PLUGINS is the
-// folder with the plugins, $ECHO the binary of the echo plugin.
+// folder with the plugins, $ECHO the binary of the echo plugin, $EXAMPLE the
+// configuration that scripts/run starts with.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	plugins := buildPlugins(t, "echo", "openai")
@@ -58,6 +59,11 @@ func setUp(env *testscript.Env, plugins string) error {
 		h.kill()
 		_ = os.RemoveAll(dir) // the system tidies what is left
 	})
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLE", filepath.Join(root, "config.hcl.example"))
 	env.Setenv("PLUGINS", plugins)
 	env.Setenv("ECHO", filepath.Join(plugins, "backplane-provider-echo"))
 	env.Setenv("BACKPLANE_ADMIN", "unix:"+filepath.Join(dir, "admin.sock"))
