@@ -34,7 +34,7 @@ var models = provider.Models{
 	Default: "gpt-4o-mini",
 	Patterns: []string{
 		"gpt-*", "chatgpt-*", "o1", "o1-*", "o3", "o3-*", "o4-*", "ft:*", "codex-*", "computer-use-*",
-		"davinci-*", "babbage-*", "text-embedding-*", "*-moderation-*",
+		"davinci-*", "babbage-*", "text-embedding-*", "omni-moderation-*", "text-moderation-*",
 		"dall-e-*", "whisper-*", "tts-*",
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -276,13 +277,53 @@ func TestKeysNeverShowInErrors(t *testing.T) {
 	}
 }
 
-func TestModelPatternsKnowThePlatformsModels(t *testing.T) {
+func TestModelPatternsKnowThePlatformsModelsAndNoOthers(t *testing.T) {
+	t.Parallel()
+	serves := func(model string) bool {
+		return slices.ContainsFunc(models.Patterns, func(pattern string) bool {
+			ok, err := path.Match(pattern, model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ok
+		})
+	}
+	for _, model := range []string{
+		"gpt-4o", "gpt-5.1-mini", "chatgpt-4o-latest", "o1", "o3-mini", "o4-mini-2025-04-16", "ft:gpt-4o-mini:acme::1", "davinci-002",
+		"text-embedding-3-large", "omni-moderation-latest", "dall-e-3", "gpt-image-1", "whisper-1", "tts-1-hd", models.Default,
+	} {
+		if !serves(model) {
+			t.Errorf("%s is not matched", model)
+		}
+	}
+	for _, model := range operationModels {
+		if !serves(model) {
+			t.Errorf("%s, used by default, is not matched", model)
+		}
+	}
+	for _, model := range []string{"claude-sonnet-4", "gemini-2.5-pro", "llama3", "o", "ollama", "mistral-large", "echo"} {
+		if serves(model) {
+			t.Errorf("%s is matched", model)
+		}
+	}
+}
+
+func TestCreatingABatchOrAFileIsNeverRepeatedBlindly(t *testing.T) {
 	t.Parallel()
 	m := New().Describe()
-	if !slices.Contains(m.Credential.Env, "OPENAI_API_KEY") || !m.Credential.Required {
-		t.Errorf("got %+v", m.Credential)
+	for _, op := range m.Operations {
+		creates := op.Name == provider.OpBatchesCreate || op.Name == provider.OpFilesUpload
+		if op.Unsafe != creates {
+			t.Errorf("%s: unsafe is %v", op.Name, op.Unsafe)
+		}
 	}
-	if op, _ := m.Operation(provider.OpBatchesCreate); !op.Unsafe {
-		t.Error("creating a batch twice costs twice: it must be unsafe")
+}
+
+func TestWithoutAKeyNothingIsSent(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	_, err := openWithKey(t, p.url, "", nil).Call(t.Context(), request(provider.OpModels, ""))
+	if e := wantError(t, err, provider.CodeAuth); !strings.Contains(e.Message, "OPENAI_API_KEY") || len(p.requests) != 0 {
+		t.Errorf("got %v after %d requests", e, len(p.requests))
 	}
 }

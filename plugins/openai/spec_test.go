@@ -100,7 +100,7 @@ func validate(in *openapi3filter.RequestValidationInput, r *http.Request, body [
 	form := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for {
 		part, err := form.NextPart()
-		if err == io.EOF { //nolint:errorlint // wrapped, it means a form without an end
+		if err == io.EOF { // wrapped, it means a form without an end
 			break
 		}
 		if err != nil {

@@ -7,18 +7,17 @@ import (
 
 // facts are what is looked up in an answer or in a chunk of a stream.
 type facts struct {
-	kind   string // "type", of named events
-	id     string
-	model  string
+	// JSON values as they stand; of most chunks they are not wanted. kind is the
+	// "type" of a named event, object and status tell of a response.
+	kind, id, model, object, status []byte
+
 	finish string
 	usage  *provider.Usage
-	// status and object are those of a response of the responses operation.
-	status, object string
 	// failed is true if the object reports an error; result, if it holds what
 	// an answer consists of, beside which an "error" is a field like any other.
 	failed, result bool
-	// choices counts up to one: whether there is any.
-	choices int
+	// choices is true if there is any.
+	choices bool
 	// inner is the "response" object of an event, or nil.
 	inner []byte
 }
@@ -33,7 +32,7 @@ func readFacts(data []byte) (facts, error) {
 	if len(data) == 0 {
 		return f, errEmpty
 	}
-	if f.finish == "" && f.object == "response" && f.status == "completed" {
+	if f.finish == "" && string(f.object) == `"response"` && string(f.status) == `"completed"` {
 		f.finish = "stop"
 	}
 	return f, o.Err()
@@ -42,11 +41,11 @@ func readFacts(data []byte) (facts, error) {
 func (f *facts) member(key, value []byte) {
 	switch string(key) {
 	case "type":
-		f.kind = text(value)
+		f.kind = value
 	case "id":
-		f.id = text(value)
+		f.id = value
 	case "model":
-		f.model = text(value)
+		f.model = value
 	case "usage":
 		f.usage = readUsage(value)
 	case "error":
@@ -55,11 +54,11 @@ func (f *facts) member(key, value []byte) {
 		f.result = true
 		f.readChoices(value)
 	case "object":
-		f.result, f.object = true, text(value)
+		f.result, f.object = true, value
 	case "data", "output", "results":
 		f.result = true
 	case "status":
-		f.status = text(value)
+		f.status = value
 	case "incomplete_details":
 		f.readIncomplete(value)
 	case "response":
@@ -71,7 +70,7 @@ func (f *facts) member(key, value []byte) {
 func (f *facts) readChoices(raw []byte) {
 	choices := jsonscan.NewArray(raw)
 	for choices.Next() {
-		f.choices = 1
+		f.choices = true
 		choice := jsonscan.NewObject(choices.Value())
 		for choice.Next() {
 			if choice.Is("finish_reason") && choice.Value()[0] == '"' {
@@ -110,10 +109,11 @@ func truthy(raw []byte) bool {
 	}
 }
 
-// isEnd reports whether a named event is the last of its stream.
-func isEnd(kind string) bool {
-	switch kind {
-	case "response.completed", "response.incomplete", "image_generation.completed", "image_edit.completed":
+// isEnd reports whether a named event is the last of its stream. The kind is in
+// quotes, as in JSON.
+func isEnd(kind []byte) bool {
+	switch string(kind) {
+	case `"response.completed"`, `"response.incomplete"`, `"image_generation.completed"`, `"image_edit.completed"`:
 		return true
 	default:
 		return false
@@ -121,4 +121,6 @@ func isEnd(kind string) bool {
 }
 
 // isFailure reports whether a named event ends its stream with an error.
-func isFailure(kind string) bool { return kind == "error" || kind == "response.failed" }
+func isFailure(kind []byte) bool {
+	return string(kind) == `"error"` || string(kind) == `"response.failed"`
+}

@@ -48,12 +48,12 @@ func (e *endpoint) answer(op *Operation, resp *rest.Response) (*provider.Respons
 	if err != nil {
 		return nil, notJSON(resp, body, err)
 	}
-	if f.failed && (!f.result || f.status == "failed") {
+	if f.failed && (!f.result || string(f.status) == `"failed"`) {
 		return nil, resp.ErrorFromBody(body)
 	}
-	out.Model, out.FinishReason, out.Usage = f.model, f.finish, f.usage
+	out.Model, out.FinishReason, out.Usage = text(f.model), f.finish, f.usage
 	if out.RequestID == "" {
-		out.RequestID = f.id
+		out.RequestID = text(f.id)
 	}
 	return out, nil
 }

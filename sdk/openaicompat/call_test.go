@@ -214,6 +214,34 @@ func TestLargeAnswersAreNotDecoded(t *testing.T) {
 	}
 }
 
+func FuzzReadFacts(f *testing.F) {
+	f.Add([]byte(`{"id":"c","model":"m\\u0031","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"total_tokens":3}}`))
+	f.Add([]byte(`{"object":"response","status":"completed","incomplete_details":{"reason":"x"},"error":{}}`))
+	f.Add([]byte(`{"choices":[[{}],1],"usage":[],"response":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := readFacts(data) // must not panic, whatever comes
+		var want struct {
+			ID, Model any
+			Usage     *struct {
+				Total int64 `json:"total_tokens"`
+			}
+		}
+		if json.Unmarshal(data, &want) != nil || strings.Contains(strings.ToLower(string(data)), "\\u") {
+			return // not JSON of these types; or keys that encoding/json takes for others
+		}
+		if err != nil && !strings.HasPrefix(strings.TrimSpace(string(data)), "{") {
+			return // valid, but no object
+		}
+		if err != nil {
+			t.Fatalf("valid JSON refused: %v", err)
+		}
+		_, _ = text(got.id), text(got.model)
+		if got.usage == nil && want.Usage != nil && strings.Contains(string(data), `"usage":{`) && strings.Count(strings.ToLower(string(data)), "usage") == 1 {
+			t.Fatalf("usage %+v was not seen", want.Usage)
+		}
+	})
+}
+
 func BenchmarkReadFacts(b *testing.B) {
 	for name, data := range map[string]string{
 		"chunk":        `{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"fp","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`,

@@ -110,8 +110,8 @@ func (s *stream) event(ev *rest.Event) error {
 		}
 		return s.resp.Unexpected(data, "a chunk in JSON")
 	}
-	if f.kind == "" {
-		f.kind = ev.Type
+	if f.kind == nil && ev.Type != "" {
+		f.kind = jsonscan.AppendString(nil, ev.Type)
 	}
 	if f.failed || isFailure(f.kind) {
 		return s.failure(data, &f)
@@ -144,7 +144,7 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 	if s.named {
 		s.over = isEnd(f.kind)
 		data = withType(data, name)
-	} else if f.usage != nil && f.choices == 0 && !s.keepUsage {
+	} else if f.usage != nil && !f.choices && !s.keepUsage {
 		return nil
 	}
 	s.chunks = append(s.chunks, data)
@@ -154,10 +154,10 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 // note keeps what the chunk reports.
 func (s *stream) note(f *facts) {
 	if s.meta.Model == "" {
-		s.meta.Model = f.model
+		s.meta.Model = text(f.model)
 	}
 	if s.meta.RequestID == "" {
-		s.meta.RequestID = f.id
+		s.meta.RequestID = text(f.id)
 	}
 	if f.finish != "" {
 		s.finish.Reason = f.finish

@@ -135,13 +135,50 @@ func TestAnAnswerThatIsCutOffIsAnErrorAndNotAShorterAnswer(t *testing.T) {
 	}
 }
 
-func TestAnHTTP2StreamThatIsResetIsAnError(t *testing.T) {
+func TestAnHTTP2StreamThatBreaksIsAnError(t *testing.T) {
 	t.Parallel()
+	for _, name := range []string{"RST_STREAM", "the connection closed"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", TypeEventStream)
+				_, _ = io.WriteString(w, "data: a\n\n")
+				w.(http.Flusher).Flush()
+				if name == "RST_STREAM" {
+					panic(http.ErrAbortHandler)
+				}
+				<-r.Context().Done()
+			}))
+			server.EnableHTTP2 = true
+			server.StartTLS()
+			client := newClient(t, server.URL, func(o *Options) {
+				o.TLS = server.Client().Transport.(*http.Transport).TLSClientConfig
+			})
+			t.Cleanup(server.Close)
+			resp, err := client.Do(t.Context(), &Request{Path: "/"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Close()
+			if name != "RST_STREAM" {
+				server.CloseClientConnections()
+			}
+			_, err = resp.ReadAll()
+			if e := wantError(t, err, provider.CodeProtocol); !strings.Contains(e.Message, "cut off") {
+				t.Errorf("got %v", e)
+			}
+		})
+	}
+}
+
+func TestAServiceThatShutsDownFinishesItsStreams(t *testing.T) {
+	t.Parallel()
+	going := make(chan struct{})
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", TypeEventStream)
 		_, _ = io.WriteString(w, "data: a\n\n")
 		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler) // RST_STREAM
+		<-going
+		_, _ = io.WriteString(w, "data: b\n\n")
 	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -149,7 +186,20 @@ func TestAnHTTP2StreamThatIsResetIsAnError(t *testing.T) {
 		o.TLS = server.Client().Transport.(*http.Transport).TLSClientConfig
 	})
 	t.Cleanup(server.Close)
-	wantError(t, streamOnce(t.Context(), client, false), provider.CodeProtocol)
+	resp, err := client.Do(t.Context(), &Request{Path: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := make(chan error, 1)
+	server.Config.RegisterOnShutdown(func() { close(going) }) // GOAWAY was sent
+	go func() { down <- server.Config.Shutdown(context.WithoutCancel(t.Context())) }()
+	if body, err := resp.ReadAll(); err != nil || string(body) != "data: a\n\ndata: b\n\n" {
+		t.Errorf("got %q, %v", body, err)
+	}
+	client.Close() // Shutdown waits for connections that are idle, too
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestNoAnswerAtAllIsUnreachableAndSaysWhere(t *testing.T) {

@@ -50,7 +50,11 @@ func RateLimits(h http.Header, now time.Time) []provider.RateLimit {
 
 // read appends the limit if the header has it.
 func (n limitHeaders) read(h http.Header, now time.Time, limits []provider.RateLimit) []provider.RateLimit {
-	limit, err := strconv.ParseInt(first(h, n.limit), 10, 64)
+	text := first(h, n.limit)
+	if text == "" {
+		return limits // most answers; parsing would make an error
+	}
+	limit, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || limit <= 0 {
 		return limits
 	}

@@ -166,6 +166,32 @@ func TestTheDeadlineEndsAStream(t *testing.T) {
 	})
 }
 
+func TestAFinishedStreamIsNotHeldUpByAServiceThatKeepsItOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, "http://svc", piped(func(conn net.Conn) {
+			_, _ = io.WriteString(conn, okHeader+"e\r\ndata: [DONE]\n\n\r\n")
+			wait(conn)
+		}))
+		resp, err := client.Do(t.Context(), &Request{Path: "/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := resp.Events()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if batch, err := events.Next(); err != nil || !batch[0].Done() {
+			t.Fatal(batch, err)
+		}
+		began := time.Now()
+		resp.Finish()
+		if took := time.Since(began); took != drainTime {
+			t.Errorf("waited %s for the end, want %s", took, drainTime)
+		}
+	})
+}
+
 func TestCancelClosesTheUpstreamConnectionAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"before the first byte", "inside a stream", "by closing the response"} {

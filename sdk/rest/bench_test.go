@@ -1,0 +1,59 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+)
+
+const benchChunk = `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`
+
+// BenchmarkEventReader reads a stream of 256 chunks that arrived in packets of
+// one chunk, of 4 KiB, or of the usual size with CRLF.
+func BenchmarkEventReader(b *testing.B) {
+	lf := bytes.Repeat([]byte("data: "+benchChunk+"\n\n"), 256)
+	crlf := bytes.Repeat([]byte("data: "+benchChunk+"\r\n\r\n"), 256)
+	for _, bb := range []struct {
+		name string
+		data []byte
+		size int
+	}{
+		{"apart", lf, len(lf) / 256}, {"together", lf, 4 << 10}, {"CRLF", crlf, 4 << 10},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.SetBytes(int64(len(bb.data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r := NewEventReader(&cutter{data: bb.data, sizes: []int{bb.size}}, 0)
+				for {
+					if _, err := r.Next(); errors.Is(err, io.EOF) {
+						break
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/256, "ns/event")
+		})
+	}
+}
+
+// BenchmarkDo calls a service on loopback; most of it is net/http and the fake.
+func BenchmarkDo(b *testing.B) {
+	client, _ := serve(b, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"ok":true}`)
+	}, nil)
+	body := []byte(`{"model":"m"}`)
+	header := http.Header{"Authorization": {"Bearer k"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		resp, err := client.Do(b.Context(), &Request{Path: "/x", Header: header, Body: body})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := resp.ReadAll(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
