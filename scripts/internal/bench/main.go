@@ -81,7 +81,7 @@ func run(ctx context.Context, o options) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				fmt.Fprintf(os.Stderr, "\rround %d of %d  %-16s %-12s", round+1, o.rounds, c.name, t.name)
+				progress("round %d of %d  %s  %s", round+1, o.rounds, c.name, t.name)
 				m, err := c.measure(ctx, t, o.duration)
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", c.name, t.name, err)
@@ -90,7 +90,7 @@ func run(ctx context.Context, o options) error {
 			}
 		}
 	}
-	fmt.Fprintf(os.Stderr, "\r%60s\r", "")
+	progress("")
 	if o.profile != "" {
 		if err := profile(ctx, targets, o); err != nil {
 			return err
@@ -101,4 +101,11 @@ func run(ctx context.Context, o options) error {
 	}
 	results.writeTables(os.Stdout)
 	return nil
+}
+
+// progress shows what is being measured, on a terminal only.
+func progress(format string, args ...any) {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		fmt.Fprintf(os.Stderr, "\r%-70s\r", fmt.Sprintf(format, args...))
+	}
 }

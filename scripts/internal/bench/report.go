@@ -42,6 +42,16 @@ func (r *results) ratio(c, a, b string, pick func(measurement) float64) float64 
 	return median(values)
 }
 
+// added is the median over rounds of what a target adds to the direct path's
+// figure in that round.
+func (r *results) added(c, t string, pick func(measurement) float64) float64 {
+	var values []float64
+	for i, m := range r.byCase[c][t] {
+		values = append(values, pick(m)-pick(r.byCase[c][direct][i]))
+	}
+	return median(values)
+}
+
 // addedRatio compares what a and b add to the direct path's figure, in each round.
 func (r *results) addedRatio(c, a, b string, pick func(measurement) float64) float64 {
 	var values []float64
@@ -68,6 +78,7 @@ func median(values []float64) float64 {
 
 func rate(m measurement) float64  { return m.rate }
 func p50(m measurement) float64   { return m.p50 }
+func p99(m measurement) float64   { return m.p99 }
 func first(m measurement) float64 { return m.first }
 func cpu(m measurement) float64 {
 	var sum float64
@@ -136,13 +147,16 @@ func (r *results) writeTables(w io.Writer) {
 		if c.stream && c.model == "mock" {
 			unit = "chunks/s"
 		}
-		_, _ = fmt.Fprintf(tab, "%s\t%s\tp50 us\tp99 us\tfirst us\tCPU us each\thost\tplugin\t\n", c.name, unit)
+		_, _ = fmt.Fprintf(tab, "%s\t%s\tp50 us\tadded\tp99 us\tadded\tfirst us\tadded\tCPU us each\thost\tplugin\t\n", c.name, unit)
 		for _, t := range []string{direct, fasthttpName, reverseproxy, backplane} {
-			_, _ = fmt.Fprintf(tab, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f\t%.2f\t\n", t, r.median(c.name, t, rate), r.median(c.name, t, p50),
-				r.median(c.name, t, func(m measurement) float64 { return m.p99 }), r.median(c.name, t, first), r.median(c.name, t, cpu),
+			_, _ = fmt.Fprintf(tab, "%s\t%.0f", t, r.median(c.name, t, rate))
+			for _, figure := range []func(measurement) float64{p50, p99, first} {
+				_, _ = fmt.Fprintf(tab, "\t%.0f\t%+.0f", r.median(c.name, t, figure), r.added(c.name, t, figure))
+			}
+			_, _ = fmt.Fprintf(tab, "\t%.2f\t%.2f\t%.2f\t\n", r.median(c.name, t, cpu),
 				r.median(c.name, t, func(m measurement) float64 { return m.cpu["host"] }), r.median(c.name, t, func(m measurement) float64 { return m.cpu["plugin"] }))
 		}
-		_, _ = fmt.Fprintln(tab, "\t\t\t\t\t\t\t\t")
+		_, _ = fmt.Fprintln(tab, "\t\t\t\t\t\t\t\t\t\t\t")
 	}
 	_ = tab.Flush()
 	_, _ = fmt.Fprintln(w, "Ratios within a round, medians over rounds:")
