@@ -1,8 +1,13 @@
 package openaicompat
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -100,6 +105,56 @@ func TestTheManifestSaysWhatTheDialectSays(t *testing.T) {
 	for _, op := range m.Operations {
 		if len(op.Modes) == 0 || op.Description == "" {
 			t.Errorf("%s: got %+v", op.Name, op)
+		}
+	}
+}
+
+func TestTheFirstByteTimeoutIsKept(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	e := s.open(t, dialect(nil), map[string]any{"first_byte_timeout": "20ms"})
+	_, err := s.call(t, e, provider.OpChat, `{}`)
+	if got := wantError(t, err, provider.CodeTimeout); !strings.Contains(got.Message, "within 20ms (first-byte timeout)") {
+		t.Errorf("got %q", got.Message)
+	}
+}
+
+func TestTheIdleTimeoutIsKept(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+		answerSSE(event(wordChunk))(w, r)
+		<-r.Context().Done()
+	})
+	e := s.open(t, dialect(nil), map[string]any{"idle_timeout": "20ms"})
+	_, err := e.Stream(t.Context(), &provider.Request{Operation: provider.OpChat, Body: []byte(`{}`)}, &sink{})
+	if got := wantError(t, err, provider.CodeTimeout); !strings.Contains(got.Message, "sent nothing for 20ms") {
+		t.Errorf("got %q", got.Message)
+	}
+}
+
+func TestAnAuthorityOfTheOperatorsIsTrusted(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(answerJSON(200, `{"object":"list"}`))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it reports the handshake that fails
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	for certificates, want := range map[string]provider.Code{own: "", "": provider.CodeUnreachable} {
+		settings := map[string]any{"base_url": server.URL}
+		if certificates != "" {
+			settings["ca_certificates"] = certificates
+		}
+		e, err := openWith(dialect(nil), settings, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close() })
+		_, err = e.Call(t.Context(), &provider.Request{Operation: provider.OpModels})
+		if want == "" && err != nil {
+			t.Error(err)
+		}
+		if want != "" {
+			wantError(t, err, want)
 		}
 	}
 }

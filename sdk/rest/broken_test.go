@@ -206,8 +206,9 @@ func TestNoAnswerAtAllIsUnreachableAndSaysWhere(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	untrusted := httptest.NewTLSServer(nil)
+	untrusted := httptest.NewUnstartedServer(nil)
 	untrusted.Config.ErrorLog = discard
+	untrusted.StartTLS()
 	t.Cleanup(untrusted.Close)
 	tests := map[string]struct{ base, words string }{
 		"refused":                       {closed.URL, "connection refused"},
