@@ -31,6 +31,7 @@ type Client struct {
 	maxBody   int64
 	maxEvent  int
 	classify  func(*provider.Error)
+	withBody  func(*provider.Error, []byte)
 	secrets   []provider.Secret
 }
 
@@ -52,6 +53,7 @@ func New(o Options) (*Client, error) {
 		maxBody:   o.MaxResponseBytes,
 		maxEvent:  o.MaxEventBytes,
 		classify:  o.Classify,
+		withBody:  o.ClassifyBody,
 		secrets:   o.Secrets,
 	}
 	if c.maxBody <= 0 {

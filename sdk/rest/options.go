@@ -67,6 +67,11 @@ type Options struct {
 	// is called with the error that the status, the header and the body gave,
 	// and changes it in place.
 	Classify func(*provider.Error)
+	// ClassifyBody does the same with the body of the failed answer at hand (its
+	// first 64 KiB), for services that say there what no other does, such as
+	// Google's error details. It is called after Classify. Take words and
+	// numbers from the body, no free text: it can hold credentials.
+	ClassifyBody func(e *provider.Error, body []byte)
 	// Secrets are removed from all error texts, as are the credentials in a
 	// request's header.
 	Secrets []provider.Secret

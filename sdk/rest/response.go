@@ -163,11 +163,11 @@ func (r *Response) Lines() (*LineReader, error) {
 
 // ErrorFromBody makes the error that the service reported inside an answer of
 // status 200, as [ErrorFromBody] does, with the request id of the answer and
-// classified by [Options.Classify].
+// classified by [Options.Classify] and [Options.ClassifyBody].
 func (r *Response) ErrorFromBody(data []byte) *provider.Error {
 	e := ErrorFromBody(data, r.body.x.secrets()...)
 	fromHeader(e, r.Header)
-	return r.classified(e)
+	return r.classified(e, data)
 }
 
 // failure reads an answer that is not a success and makes its error. The status
@@ -179,7 +179,7 @@ func (r *Response) failure() *provider.Error {
 	if err != nil && r.body.x.parent.Err() != nil {
 		return provider.AsError(err)
 	}
-	return r.classified(ErrorFromAnswer(r.Status, r.Header, data, r.body.x.secrets()...))
+	return r.classified(ErrorFromAnswer(r.Status, r.Header, data, r.body.x.secrets()...), data)
 }
 
 // unexpected makes the error of an answer of the wrong kind.
@@ -211,9 +211,13 @@ func (r *Response) head() ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r.body, maxErrorBody))
 }
 
-func (r *Response) classified(e *provider.Error) *provider.Error {
-	if classify := r.body.x.client.classify; classify != nil {
-		classify(e)
+func (r *Response) classified(e *provider.Error, body []byte) *provider.Error {
+	client := r.body.x.client
+	if client.classify != nil {
+		client.classify(e)
+	}
+	if client.withBody != nil {
+		client.withBody(e, body)
 	}
 	return e
 }
