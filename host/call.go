@@ -85,6 +85,9 @@ func attempt[T any](ctx context.Context, h *Host, req *provider.Request, try fun
 		}
 		routed := *req
 		routed.Endpoint, routed.Model = target.Endpoint, target.Model
+		if routed.Model == "" {
+			routed.Model = e.manifest.DefaultModel(req.Operation)
+		}
 		routed.Header = forwarded(req.Header, e.manifest.ForwardHeaders)
 		var answer T
 		var r status.Report

@@ -111,8 +111,7 @@ func (h *Host) newProvider(p config.Provider, found foundPlugin) *running {
 func (h *Host) publish(endpoints map[string]*entry) {
 	known := make([]route.Endpoint, 0, len(endpoints))
 	for id, e := range endpoints {
-		known = append(known, route.Endpoint{ID: id, Model: e.config.Model,
-			DefaultModel: e.manifest.Models.Default, Patterns: e.manifest.Models.Patterns})
+		known = append(known, route.Endpoint{ID: id, Model: e.config.Model, Patterns: e.manifest.Models.Patterns})
 	}
 	rules := make([]route.Rule, 0, len(h.cfg.Routes))
 	for _, r := range h.cfg.Routes {

@@ -245,6 +245,21 @@ func TestTheDefaultModelIsTheEndpointsThenThePlugins(t *testing.T) {
 	}
 }
 
+func TestAnOperationsOwnDefaultModelComesBeforeThePlugins(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Value
+	url := fakeService(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		sent.Store(string(body))
+		_, _ = io.WriteString(w, `{"object":"list","data":[]}`)
+	})
+	h := start(t, openaiConfig(url), "OPENAI_API_KEY", "k")
+	_, err := h.Call(t.Context(), &provider.Request{Endpoint: "openai", Operation: provider.OpEmbeddings, Body: []byte(`{"input":"x"}`)})
+	if err != nil || !strings.Contains(fmt.Sprint(sent.Load()), "text-embedding-") {
+		t.Errorf("sent %v, %v", sent.Load(), err)
+	}
+}
+
 func TestCallAndStreamTakeAnyDeclaredOperationAndAKeyOfTheCall(t *testing.T) {
 	t.Parallel()
 	var seen atomic.Value

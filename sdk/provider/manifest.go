@@ -60,8 +60,21 @@ type Operation struct {
 	// Unsafe is true if repeating the operation can do harm (it creates
 	// something). The host repeats such a request only if it was never sent.
 	Unsafe bool `json:"unsafe,omitempty"`
+	// Model is used by the operation where neither request nor endpoint names
+	// one; "" means [Models.Default]. Set it where that default, which is a
+	// model for chat, would be of no use.
+	Model string `json:"model,omitempty"`
 	// Description is one sentence.
 	Description string `json:"description,omitempty"`
+}
+
+// DefaultModel is the model for an operation where neither request nor endpoint
+// names one, "" if there is none.
+func (m *Manifest) DefaultModel(operation string) string {
+	if op, ok := m.Operation(operation); ok && op.Model != "" {
+		return op.Model
+	}
+	return m.Models.Default
 }
 
 // Has reports whether the operation can be called in the given mode.
@@ -123,7 +136,8 @@ type Credential struct {
 // Models describes the models of a provider as data, so that a request can be
 // routed by its model name without asking the plugin.
 type Models struct {
-	// Default is used when neither request nor endpoint names a model.
+	// Default is used when neither request nor endpoint names a model and the
+	// operation has no default of its own.
 	Default string `json:"default,omitempty"`
 	// Patterns match the model names that the provider serves: exact names or
 	// globs with * and ?, without regard to case.

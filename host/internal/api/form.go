@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,19 @@ const maxFormField = 1 << 10
 
 // noParams are the parameters of a transfer that has none.
 var noParams = []byte("{}")
+
+// formParams are the parameters of a form: the model that it names, so that the
+// plugin need not look for it again.
+func formParams(model string) []byte {
+	if model == "" {
+		return noParams
+	}
+	params, err := json.Marshal(map[string]string{"model": model})
+	if err != nil {
+		return noParams // cannot be: a string can always be written
+	}
+	return params
+}
 
 // form answers an operation whose body is a multipart form, such as a
 // transcription. The form goes to the plugin byte for byte; only its field
@@ -35,7 +49,7 @@ func (x *exchange) form(operation, endpoint string, body *buffer) error {
 	if model == "" && req.Endpoint == "" {
 		return noModel()
 	}
-	req.Model, req.Body = model, noParams
+	req.Model, req.Body = model, formParams(model)
 	x.transfer(&provider.TransferRequest{
 		Request:    *req,
 		Data:       bytes.NewReader(body.data),

@@ -54,7 +54,7 @@ func TestAFormIsPassedOnByteForByteWithItsModelPeeked(t *testing.T) {
 			t.Errorf("%s: got %d %v %q", path, w.Code, w.Header(), w.Body)
 		}
 		req, params := rec.request()
-		if req.Operation != operation || req.Model != "whisper-1" || params != "{}" {
+		if req.Operation != operation || req.Model != "whisper-1" || params != `{"model":"whisper-1"}` {
 			t.Errorf("%s: the core got %+v with %q", path, req, params)
 		}
 		if rec.data != body || rec.kind != contentType || rec.size != int64(len(body)) {

@@ -24,9 +24,8 @@ import (
 // Endpoint is what the table knows of an endpoint.
 type Endpoint struct {
 	ID string
-	// Model is the endpoint's model; DefaultModel its provider's.
-	Model        string
-	DefaultModel string
+	// Model is the endpoint's model, "" if it has none.
+	Model string
 	// Patterns are the provider's model patterns.
 	Patterns []string
 }
@@ -41,7 +40,8 @@ type Rule struct {
 	Model string
 }
 
-// Target is one endpoint to try, with the model to ask it for.
+// Target is one endpoint to try, with the model to ask it for; "" leaves the
+// model to the endpoint.
 type Target struct {
 	Endpoint string
 	Model    string
@@ -115,14 +115,10 @@ func (t *Table) Endpoints() []string { return t.ids }
 
 // model is the name to ask the endpoint for when the caller asked for requested.
 func (e Endpoint) model(requested string) string {
-	switch {
-	case requested != "" && requested != e.ID:
+	if requested != "" && requested != e.ID {
 		return requested
-	case e.Model != "":
-		return e.Model
-	default:
-		return e.DefaultModel
 	}
+	return e.Model
 }
 
 // follow lists a rule's endpoints. requested is "" where the name asked for is

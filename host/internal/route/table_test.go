@@ -18,8 +18,8 @@ func table() *Table {
 			{Pattern: "tie-*-?", Endpoints: []string{"spare"}},
 		},
 		[]Endpoint{
-			{ID: "fast", Model: "gpt-4o-mini", DefaultModel: "gpt-4o", Patterns: []string{"gpt-*", "o3*"}},
-			{ID: "spare", DefaultModel: "gpt-4o", Patterns: []string{"gpt-*", "o3*"}},
+			{ID: "fast", Model: "gpt-4o-mini", Patterns: []string{"gpt-*", "o3*"}},
+			{ID: "spare", Patterns: []string{"gpt-*", "o3*"}},
 			{ID: "local", Model: "llama-3.1-8b", Patterns: []string{"Llama-*"}},
 		})
 }
@@ -32,10 +32,10 @@ func TestResolveFollowsTheDocumentedOrder(t *testing.T) {
 	}{
 		{"an explicit endpoint keeps the requested model", "spare", "gpt-4.1", []Target{{"spare", "gpt-4.1"}}},
 		{"an explicit endpoint without a model uses its own", "fast", "", []Target{{"fast", "gpt-4o-mini"}}},
-		{"an endpoint without a model uses the provider's default", "spare", "", []Target{{"spare", "gpt-4o"}}},
+		{"an endpoint without a model is left the choice", "spare", "", []Target{{"spare", ""}}},
 		{"the model can name an endpoint", "", "fast", []Target{{"fast", "gpt-4o-mini"}}},
 		{"an explicit endpoint named as the model too uses its own", "fast", "fast", []Target{{"fast", "gpt-4o-mini"}}},
-		{"an alias asks each endpoint for its own model", "", "assistant", []Target{{"fast", "gpt-4o-mini"}, {"spare", "gpt-4o"}}},
+		{"an alias asks each endpoint for its own model", "", "assistant", []Target{{"fast", "gpt-4o-mini"}, {"spare", ""}}},
 		{"a pattern keeps the requested model", "", "gpt-3.5-turbo", []Target{{"fast", "gpt-3.5-turbo"}}},
 		{"the pattern with most literal characters wins", "", "gpt-4o", []Target{{"spare", "gpt-4o"}}},
 		{"a route's model replaces the name", "", "pinned-x", []Target{{"fast", "gpt-4o-2024-11-20"}}},

@@ -420,8 +420,11 @@ type Operation struct {
 	Modes []Mode `protobuf:"varint,2,rep,packed,name=modes,proto3,enum=backplane.provider.v1.Mode" json:"modes,omitempty"`
 	// True if repeating it can do harm; the host then repeats it only if it was
 	// never sent.
-	Unsafe        bool   `protobuf:"varint,3,opt,name=unsafe,proto3" json:"unsafe,omitempty"`
-	Description   string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	Unsafe      bool   `protobuf:"varint,3,opt,name=unsafe,proto3" json:"unsafe,omitempty"`
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// Used where neither request nor endpoint names a model; empty means the
+	// default of ModelSpec.
+	Model         string `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +483,13 @@ func (x *Operation) GetUnsafe() bool {
 func (x *Operation) GetDescription() string {
 	if x != nil {
 		return x.Description
+	}
+	return ""
+}
+
+func (x *Operation) GetModel() string {
+	if x != nil {
+		return x.Model
 	}
 	return ""
 }
@@ -2950,12 +2960,13 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\x06models\x18\r \x01(\v2 .backplane.provider.v1.ModelSpecR\x06models\x12'\n" +
 	"\x0fforward_headers\x18\x0e \x03(\tR\x0eforwardHeaders\x125\n" +
 	"\x06limits\x18\x0f \x01(\v2\x1d.backplane.provider.v1.LimitsR\x06limits\x12\x1c\n" +
-	"\texclusive\x18\x10 \x01(\bR\texclusive\"\x8c\x01\n" +
+	"\texclusive\x18\x10 \x01(\bR\texclusive\"\xa2\x01\n" +
 	"\tOperation\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
 	"\x05modes\x18\x02 \x03(\x0e2\x1b.backplane.provider.v1.ModeR\x05modes\x12\x16\n" +
 	"\x06unsafe\x18\x03 \x01(\bR\x06unsafe\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription\"\x88\x01\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05model\x18\x05 \x01(\tR\x05model\"\x88\x01\n" +
 	"\x0eSettingsSchema\x12@\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\v2 .backplane.provider.v1.AttributeR\n" +

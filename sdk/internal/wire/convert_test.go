@@ -50,7 +50,7 @@ func fullManifest() provider.Manifest {
 	return provider.Manifest{
 		Name: "full", Version: "1.2.3", Description: "d", Homepage: "h", License: "l", SDK: "go/0.1.0",
 		Protocols: []int{1}, Capabilities: []string{"c"},
-		Operations: []provider.Operation{{Name: "chat", Unsafe: true, Description: "d",
+		Operations: []provider.Operation{{Name: "chat", Unsafe: true, Model: "m", Description: "d",
 			Modes: []provider.Mode{provider.ModeCall, provider.ModeStream, provider.ModeTransfer}}},
 		Settings:         schema.Object{Attributes: attributes, Blocks: []schema.Block{block}},
 		ProviderSettings: schema.Object{Attributes: attributes[1:2]},

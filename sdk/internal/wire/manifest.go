@@ -74,7 +74,7 @@ var modes = []struct {
 }
 
 func toOperation(op provider.Operation) *pb.Operation {
-	out := &pb.Operation{Name: text(op.Name), Unsafe: op.Unsafe, Description: text(op.Description)}
+	out := &pb.Operation{Name: text(op.Name), Unsafe: op.Unsafe, Model: text(op.Model), Description: text(op.Description)}
 	for _, given := range op.Modes {
 		for _, m := range modes {
 			if m.name == given {
@@ -86,7 +86,7 @@ func toOperation(op provider.Operation) *pb.Operation {
 }
 
 func fromOperation(op *pb.Operation) provider.Operation {
-	out := provider.Operation{Name: op.GetName(), Unsafe: op.GetUnsafe(), Description: op.GetDescription()}
+	out := provider.Operation{Name: op.GetName(), Unsafe: op.GetUnsafe(), Model: op.GetModel(), Description: op.GetDescription()}
 	for _, given := range op.GetModes() {
 		for _, m := range modes {
 			if m.wire == given {
