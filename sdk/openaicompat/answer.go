@@ -63,6 +63,8 @@ func (f *facts) member(key, value []byte) {
 		f.readIncomplete(value)
 	case "response":
 		f.inner = value
+	case "x_groq":
+		f.readGroq(value)
 	}
 }
 

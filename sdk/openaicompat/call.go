@@ -42,7 +42,7 @@ func (e *endpoint) answer(op *Operation, resp *rest.Response) (*provider.Respons
 	out := &provider.Response{Meta: e.meta(resp), Body: body}
 	if op.Raw {
 		out.ContentType = resp.Header.Get("Content-Type")
-		return out, nil
+		return out, op.complete(out)
 	}
 	f, err := readFacts(body)
 	if err != nil {
@@ -51,6 +51,7 @@ func (e *endpoint) answer(op *Operation, resp *rest.Response) (*provider.Respons
 	if f.failed && (!f.result || string(f.status) == `"failed"`) {
 		return nil, resp.ErrorFromBody(body)
 	}
+	out.Body = e.provider.dialect.canonicalReasoning(op, body)
 	out.Model, out.FinishReason, out.Usage = text(f.model), f.finish, f.usage
 	if out.RequestID == "" {
 		out.RequestID = text(f.id)

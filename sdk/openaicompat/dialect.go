@@ -23,6 +23,10 @@ type Dialect struct {
 	// BaseURLEnv names environment variables of the host that are used if the
 	// setting base_url is absent.
 	BaseURLEnv []string
+	// Address makes an address of what operators write as base_url or into one
+	// of those variables, for services that are known by other forms, such as
+	// "host:port". nil takes it as it is.
+	Address func(string) string
 	// Auth is how the key is sent.
 	Auth Auth
 	// Credential names the key's environment variables.
@@ -57,6 +61,10 @@ type Dialect struct {
 
 	// NoStreamUsage is true if the service refuses stream_options.
 	NoStreamUsage bool
+	// Reasoning is the service's name for the field of messages and deltas that
+	// holds what the model thought, such as "reasoning", if it is another than
+	// reasoning_content. Callers read and write reasoning_content.
+	Reasoning string
 	// NoBase64 is true if the service does not know encoding_format "base64" for
 	// embeddings: it is not asked for then, and the answer converted.
 	NoBase64 bool
@@ -125,6 +133,9 @@ type Operation struct {
 	// Path below the base URL. Names in braces, as in /files/{file_id}, are
 	// filled in from the operation's JSON body, in which they are required.
 	Path string
+	// AtRoot is true if Path lies beside the version in the base URL and not
+	// below it, as /health does with a base URL that ends in /v1.
+	AtRoot bool
 	// Model is used where neither request nor endpoint names one, before the
 	// dialect's default.
 	Model string
@@ -144,4 +155,11 @@ type Operation struct {
 	// Raw is true if the answer is not a JSON object to look into: it is passed
 	// on whatever it is.
 	Raw bool
+	// Request looks at a request's JSON body before anything else does. It
+	// returns the body to use, or an error that says what the service cannot
+	// do. It must not change the bytes that it is given. nil takes all bodies.
+	Request func(body []byte) ([]byte, error)
+	// Answer makes the canonical answer to a call of a Raw operation of what the
+	// service sent, in place. nil leaves it alone.
+	Answer func(*provider.Response) error
 }

@@ -15,8 +15,9 @@ import (
 type endpoint struct {
 	provider *compatible
 	client   *rest.Client
-	header   http.Header // of all requests, with the endpoint's key
-	query    url.Values  // of all requests
+	root     *rest.Client // for operations beside the version, see rootOf
+	header   http.Header  // of all requests, with the endpoint's key
+	query    url.Values   // of all requests
 	fields   []field
 	model    string
 	key      bool // the endpoint has a key
@@ -25,6 +26,7 @@ type endpoint struct {
 // Close implements [io.Closer].
 func (e *endpoint) Close() error {
 	e.client.Close()
+	e.root.Close()
 	return nil
 }
 
@@ -95,12 +97,15 @@ func (e *endpoint) send(ctx context.Context, op *Operation, req *provider.Reques
 	if err := e.fill(&out, op, req, edit); err != nil {
 		return nil, err
 	}
-	return e.client.Do(ctx, &out)
+	return e.clientOf(op).Do(ctx, &out)
 }
 
 // fill sets path, query and body.
 func (e *endpoint) fill(out *rest.Request, op *Operation, req *provider.Request, edit *edit) error {
-	body := req.Body
+	body, err := e.provider.dialect.requestBody(op, req.Body)
+	if err != nil {
+		return err
+	}
 	used, err := fillPath(out, op, body)
 	if err != nil {
 		return err

@@ -57,9 +57,14 @@ func (p *compatible) Open(_ context.Context, cfg provider.EndpointConfig) (provi
 	if err != nil {
 		return nil, fmt.Errorf("open endpoint: %w", err)
 	}
+	root, err := p.rootClient(client, s)
+	if err != nil {
+		return nil, fmt.Errorf("open endpoint: %w", err)
+	}
 	return &endpoint{
 		provider: p,
 		client:   client,
+		root:     root,
 		header:   p.dialect.header(s, cfg.Credential),
 		query:    p.dialect.query(s),
 		fields:   p.dialect.fields(s),
@@ -83,7 +88,7 @@ func (d *Dialect) manifest() provider.Manifest {
 	}
 	for _, op := range d.Operations {
 		m.Operations = append(m.Operations, provider.Operation{
-			Name: op.Name, Modes: op.Modes, Unsafe: op.Unsafe, Description: op.Description,
+			Name: op.Name, Modes: op.Modes, Unsafe: op.Unsafe, Model: op.Model, Description: op.Description,
 		})
 	}
 	return m

@@ -93,6 +93,9 @@ func (d *Dialect) decode(in provider.Settings) (*settings, error) {
 	if err := provider.NewSettings(rest).Decode(s); err != nil {
 		return nil, err
 	}
+	if d.Address != nil {
+		s.BaseURL = d.Address(s.BaseURL)
+	}
 	if diags := d.check(s); len(diags) > 0 {
 		return nil, &provider.ConfigError{Diagnostics: diags}
 	}

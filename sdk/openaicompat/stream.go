@@ -28,7 +28,7 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 	if err != nil {
 		return provider.Finish{}, err
 	}
-	s := &stream{resp: resp, out: out, named: op.Events == Named, meta: e.meta(resp)}
+	s := &stream{resp: resp, out: out, op: op, dialect: &e.provider.dialect, named: op.Events == Named, meta: e.meta(resp)}
 	s.keepUsage = ed.wantsUsage || !op.StreamUsage || e.provider.dialect.NoStreamUsage
 	if err := s.run(events); err != nil {
 		return provider.Finish{}, err
@@ -41,6 +41,8 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 type stream struct {
 	resp      *rest.Response
 	out       provider.Sink
+	op        *Operation
+	dialect   *Dialect
 	named     bool // events are named, see [Named]
 	keepUsage bool // the caller asked for the chunk with the usage
 
@@ -147,7 +149,7 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 	} else if f.usage != nil && !f.choices && !s.keepUsage {
 		return nil
 	}
-	s.chunks = append(s.chunks, data)
+	s.chunks = append(s.chunks, s.dialect.canonicalReasoning(s.op, data))
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (e *endpoint) sendTransfer(ctx context.Context, op *Operation, req *provide
 	if up == nil {
 		return e.send(ctx, op, req, e.newEdit(op, req), "")
 	}
-	return e.client.Do(ctx, &rest.Request{
+	return e.clientOf(op).Do(ctx, &rest.Request{
 		Method: op.method(), Path: op.Path, Query: e.query, Header: e.headers(req),
 		ContentType: up.contentType, Upload: up.data, UploadLength: up.length,
 	})
