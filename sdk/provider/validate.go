@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // Forms of the names in a manifest. A provider's name becomes part of a file's
@@ -17,12 +16,6 @@ var (
 	headerName    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 	variableName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
-
-// privateHeaders are never passed on: the caller's credentials are meant for
-// the host, and the rest describes the caller's own connection.
-var privateHeaders = []string{
-	"authorization", "proxy-authorization", "cookie", "host", "connection", "content-length", "transfer-encoding", "upgrade",
-}
 
 // Validate checks the manifest itself, for plugin authors: names and versions,
 // that there is at least one operation with known modes and none twice, that no
@@ -93,7 +86,7 @@ func (m Manifest) requestProblems() (problems []error) {
 		switch {
 		case !headerName.MatchString(name):
 			problems = append(problems, fmt.Errorf("forward_headers: %q is no header name in lower case", name))
-		case slices.Contains(privateHeaders, name) || strings.HasPrefix(name, "x-backplane-"):
+		case !MayForward(name):
 			problems = append(problems, fmt.Errorf("forward_headers: %q is never passed on; remove it", name))
 		}
 	}

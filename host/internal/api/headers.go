@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,10 +94,8 @@ func parseTimeout(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// private are headers that no plugin gets to see, whatever its manifest says.
-var private = []string{"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"}
-
-// forwarded collects the caller's headers that plugins asked for.
+// forwarded collects the caller's headers that plugins asked for. A manifest is
+// the plugin's word, and is not trusted with the caller's credentials.
 func (x *exchange) forwarded() map[string]string {
 	if x.opts.ForwardHeaders == nil {
 		return nil
@@ -106,7 +103,7 @@ func (x *exchange) forwarded() map[string]string {
 	var out map[string]string
 	for _, name := range x.opts.ForwardHeaders() {
 		value := x.r.Header.Get(name)
-		if value == "" || slices.Contains(private, name) || strings.HasPrefix(name, "x-backplane-") {
+		if value == "" || !provider.MayForward(name) {
 			continue
 		}
 		if out == nil {

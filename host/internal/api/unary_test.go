@@ -52,11 +52,12 @@ func TestHeadersOfTheCallerBecomeTheRequest(t *testing.T) {
 	t.Parallel()
 	core, rec := answering(`{}`)
 	h := api.New(core, api.Options{ForwardHeaders: func() []string {
-		return []string{"openai-beta", "x-missing", "authorization", "cookie", "x-backplane-api-key"}
+		return []string{"openai-beta", "x-missing", "authorization", "cookie", "x-backplane-api-key",
+			"Authorization", "COOKIE", "X-Backplane-Api-Key", "X-Api-Key", "x-goog-api-key"}
 	}})
 	w := post(h, "/v1/chat/completions", `{"messages":[]}`,
 		"X-Request-Id", "trace-1", "X-Backplane-Endpoint", "fast", "X-Backplane-Api-Key", "sk-secret",
-		"Authorization", "Bearer callers-own", "Cookie", "a=b", "OpenAI-Beta", "assistants=v2", "X-Other", "no")
+		"Authorization", "Bearer callers-own", "Cookie", "a=b", "X-Api-Key", "k1", "X-Goog-Api-Key", "k2", "OpenAI-Beta", "assistants=v2", "X-Other", "no")
 	if w.Code != 200 || w.Header().Get("X-Request-Id") != "trace-1" {
 		t.Fatalf("got %d, id %q: %s", w.Code, w.Header().Get("X-Request-Id"), w.Body)
 	}
