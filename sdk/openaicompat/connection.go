@@ -33,8 +33,8 @@ func (d Dialect) Schema() schema.Object { return d.schema() }
 
 // Connect makes a [Connection] of an endpoint's settings. It does not contact
 // the service. Of the dialect only the name, version, address, auth, headers,
-// settings, limits and Classify count; Classify alone improves the errors, the
-// words of OpenAI's relatives do not.
+// settings, limits, Classify and ClassifyBody count; these two alone improve the
+// errors, the words of OpenAI's relatives do not.
 func (d Dialect) Connect(cfg provider.EndpointConfig) (*Connection, error) {
 	s, err := d.decode(cfg.Settings)
 	if err != nil {

@@ -3,9 +3,11 @@ package openaicompat_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/backplane-dev/backplane/sdk/openaicompat"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -19,6 +21,7 @@ func TestAnotherProtocolCanUseTheConnectionAlone(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent = r.Header
 		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, `{"wait":"7s"}`)
 	}))
 	t.Cleanup(server.Close)
 	d := openaicompat.Dialect{
@@ -28,6 +31,11 @@ func TestAnotherProtocolCanUseTheConnectionAlone(t *testing.T) {
 			{Attribute: schema.Attribute{Name: "default_tokens", Type: schema.Int}},
 		},
 		Classify: func(e *provider.Error) { e.Code = provider.CodeOverloaded },
+		ClassifyBody: func(e *provider.Error, body []byte) {
+			if string(body) == `{"wait":"7s"}` {
+				e.RetryAfter = 7 * time.Second
+			}
+		},
 	}
 	settings, err := json.Marshal(map[string]any{
 		"base_url": server.URL, "api_version": "v7", "default_tokens": 5, "headers": map[string]string{"X-Team": "a"},
@@ -41,7 +49,7 @@ func TestAnotherProtocolCanUseTheConnectionAlone(t *testing.T) {
 	}
 	defer conn.Client.Close()
 	_, err = conn.Client.Do(t.Context(), &rest.Request{Path: "/x", Header: conn.Header})
-	if e := provider.AsError(err); e == nil || e.Code != provider.CodeOverloaded {
+	if e := provider.AsError(err); e == nil || e.Code != provider.CodeOverloaded || e.RetryAfter != 7*time.Second {
 		t.Errorf("got %v, want the dialect's own class", err)
 	}
 	for name, want := range map[string]string{"X-Key": "key", "X-Version": "v7", "X-Team": "a", "User-Agent": "backplane-provider-other/1.0.0"} {

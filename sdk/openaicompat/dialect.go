@@ -58,6 +58,9 @@ type Dialect struct {
 	// Classify has the last word on a service's error. It changes the error in
 	// place, and may be nil.
 	Classify func(*provider.Error)
+	// ClassifyBody does the same with the body of the failed answer at hand; see
+	// [rest.Options].
+	ClassifyBody func(e *provider.Error, body []byte)
 
 	// NoStreamUsage is true if the service refuses stream_options.
 	NoStreamUsage bool
@@ -65,6 +68,10 @@ type Dialect struct {
 	// holds what the model thought, such as "reasoning", if it is another than
 	// reasoning_content. Callers read and write reasoning_content.
 	Reasoning string
+	// Messages gives fields of the messages in a chat request other names, for
+	// services that refuse what the answers of others have. An empty name
+	// removes the field.
+	Messages map[string]string
 	// NoBase64 is true if the service does not know encoding_format "base64" for
 	// embeddings: it is not asked for then, and the answer converted.
 	NoBase64 bool

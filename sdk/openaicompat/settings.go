@@ -147,6 +147,7 @@ func (d *Dialect) options(s *settings) rest.Options {
 		Proxy:            s.Proxy,
 		TLS:              s.tls,
 		Classify:         d.classify,
+		ClassifyBody:     d.ClassifyBody,
 	}
 	if s.IdleTimeout == 0 {
 		o.IdleTimeout = -1 // 0s is no limit
