@@ -17,7 +17,7 @@ func (d *Dialect) requestBody(op *Operation, body []byte) ([]byte, error) {
 		}
 		body = changed
 	}
-	return d.serviceReasoning(op, body), nil
+	return d.serviceMessages(op, body), nil
 }
 
 // complete makes the canonical answer of a raw one.

@@ -129,3 +129,34 @@ func TestAnAddressCanHaveTheServicesOwnForm(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFieldsThatTheServiceCannotHonourAreRefused(t *testing.T) {
+	t.Parallel()
+	check := RefuseFields(Field{Name: "n", Harmless: []string{"1"}, Why: "must be 1"})
+	for body, refused := range map[string]bool{
+		`{"n":1}`: false, `{"n":null}`: false, `{"m":2}`: false, ``: false, `{"n":2}`: true,
+	} {
+		if _, err := check([]byte(body)); (err != nil) != refused {
+			t.Errorf("%s: got %v", body, err)
+		}
+	}
+	_, err := check([]byte(`{"n":2}`))
+	if e := provider.AsError(err); e.Code != provider.CodeInvalidRequest || e.Param != "n" || e.Message != `field "n" must be 1` {
+		t.Errorf("got %+v", e)
+	}
+	if _, err := check([]byte(`{"n"`)); provider.AsError(err).Code != provider.CodeInvalidRequest {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFieldsOfMessagesAreRenamedAndRemoved(t *testing.T) {
+	t.Parallel()
+	s := newService(t, answerJSON(200, `{"object":"chat.completion"}`))
+	e := s.open(t, dialect(func(d *Dialect) { d.Messages = map[string]string{"refusal": "", "name": "who"} }), nil)
+	if _, err := s.call(t, e, provider.OpChat, `{"model":"m","name":"n","messages":[{"role":"assistant","refusal":null,"content":"x"},{"role":"user","name":"u","content":"refusal"}]}`); err != nil {
+		t.Fatal(err)
+	}
+	if sent := (<-s.requests).body; sent != `{"model":"m","name":"n","messages":[{"role":"assistant","content":"x"},{"role":"user","who":"u","content":"refusal"}]}` {
+		t.Errorf("sent %s", sent)
+	}
+}

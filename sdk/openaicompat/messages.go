@@ -10,15 +10,27 @@ import (
 // canonicalName is the name of the field with what the model thought.
 const canonicalName = "reasoning_content"
 
-// serviceReasoning gives the thoughts in a conversation the service's name: some
-// models must see those of the turn before.
-func (d *Dialect) serviceReasoning(op *Operation, body []byte) []byte {
-	if d.Reasoning == "" || op.Name != provider.OpChat || !named(body, canonicalName) {
+// serviceMessages gives fields of the messages in a conversation the service's
+// names: what the model thought, which some models must see again, and those of
+// [Dialect.Messages].
+func (d *Dialect) serviceMessages(op *Operation, body []byte) []byte {
+	if op.Name != provider.OpChat {
 		return body
 	}
-	rename := []jsonscan.Change{{Key: canonicalName, Name: d.Reasoning}}
+	var changes []jsonscan.Change
+	if d.Reasoning != "" && named(body, canonicalName) {
+		changes = append(changes, jsonscan.Change{Key: canonicalName, Name: d.Reasoning})
+	}
+	for from, to := range d.Messages {
+		if named(body, from) {
+			changes = append(changes, jsonscan.Change{Key: from, Name: to, Remove: to == ""})
+		}
+	}
+	if changes == nil {
+		return body
+	}
 	return editMember(body, "messages", func(list []byte) []byte {
-		return editEach(list, func(message []byte) []byte { return edited(message, rename) })
+		return editEach(list, func(message []byte) []byte { return edited(message, changes) })
 	})
 }
 
