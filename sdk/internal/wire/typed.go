@@ -62,14 +62,14 @@ func (c *call) answer(ctx context.Context) (*provider.Response, error) {
 }
 
 // model is the model of a typed request: the envelope's, else the body's, else
-// the endpoint's, else the provider's default.
+// the endpoint's, else the default for the operation.
 func (c *call) model(body string) string {
 	for _, m := range []string{c.req.Model, body, c.config.Model} {
 		if m != "" {
 			return m
 		}
 	}
-	return c.manifest.Models.Default
+	return c.manifest.DefaultModel(c.req.Operation)
 }
 
 // chatRequest decodes the body of "chat".
