@@ -122,6 +122,51 @@ func TestRevisionsNeverGoBack(t *testing.T) {
 	wantError(t, err, provider.CodeInvalidRequest, provider.SourcePlugin)
 }
 
+// lateProvider opens revision 2 only after the host has given up.
+type lateProvider struct {
+	fake
+	late    *closable
+	entered chan struct{}
+}
+
+func (p *lateProvider) Open(ctx context.Context, cfg provider.EndpointConfig) (provider.Endpoint, error) {
+	if cfg.Revision < 2 {
+		return p.fake.Open(ctx, cfg)
+	}
+	close(p.entered)
+	<-ctx.Done()
+	return p.late, nil
+}
+
+// A host that gave up goes on with the settings that it knows to be open; an
+// Open that ends later must not replace them.
+func TestAnEndpointIsNotOpenedOnceTheHostGaveUp(t *testing.T) {
+	t.Parallel()
+	p := &lateProvider{late: newClosable(provider.EndpointConfig{Revision: 2}), entered: make(chan struct{})}
+	p.open = func(provider.EndpointConfig) (provider.Endpoint, error) {
+		return caller(func(context.Context, *provider.Request) (*provider.Response, error) {
+			return &provider.Response{Body: []byte("known")}, nil
+		}), nil
+	}
+	conn := dial(t, p)
+	open(t, conn, provider.EndpointConfig{ID: "e", Revision: 1})
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-p.entered
+		giveUp()
+	}()
+	if _, err := conn.OpenEndpoint(ctx, provider.EndpointConfig{ID: "e", Revision: 2}); err == nil {
+		t.Fatal("an endpoint was opened after its context had ended")
+	}
+	if !p.late.isClosed(time.Second) {
+		t.Fatal("the endpoint that came too late is still open")
+	}
+	res, err := conn.Call(t.Context(), &provider.Request{Endpoint: "e", Revision: 1, Operation: "chat"})
+	if err != nil || string(res.Body) != "known" {
+		t.Errorf("got %v, %v", res, err)
+	}
+}
+
 func TestSettingsAreCheckedBeforeTheProviderSeesThem(t *testing.T) {
 	t.Parallel()
 	var seen provider.EndpointConfig

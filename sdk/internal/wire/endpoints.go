@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -41,26 +42,35 @@ func (t *endpoints) acquire(id string, revision uint64) (*handle, error) {
 
 // put publishes h and retires the endpoint that it replaces. It refuses a
 // revision that is older than the open one: two changes can overtake each other.
-func (t *endpoints) put(h *handle) error {
-	id := h.config.ID
+// It refuses, too, what comes after the end of ctx: the host has given it up and
+// may have given its revision to another change, or closed the endpoint.
+func (t *endpoints) put(ctx context.Context, h *handle) error {
 	h.uses.Store(1)
 	t.mu.Lock()
-	old := t.open[id]
-	if old != nil && old.config.Revision > h.config.Revision {
+	old := t.open[h.config.ID]
+	if err := overtaken(ctx, old, h); err != nil {
 		t.mu.Unlock()
 		h.release()
-		return provider.Errorf(provider.CodeConflict,
-			"endpoint %q is open at revision %d; revision %d is older", id, old.config.Revision, h.config.Revision)
+		return err
 	}
 	if t.open == nil {
 		t.open = make(map[string]*handle)
 	}
-	t.open[id] = h
+	t.open[h.config.ID] = h
 	t.mu.Unlock()
 	if old != nil {
 		old.release()
 	}
 	return nil
+}
+
+// overtaken says why h must not replace old, nil if it may.
+func overtaken(ctx context.Context, old, h *handle) error {
+	if old != nil && old.config.Revision > h.config.Revision {
+		return provider.Errorf(provider.CodeConflict,
+			"endpoint %q is open at revision %d; revision %d is older", h.config.ID, old.config.Revision, h.config.Revision)
+	}
+	return ctx.Err()
 }
 
 // remove forgets an endpoint; an unknown id is fine.

@@ -153,7 +153,7 @@ func (s *Server) OpenEndpoint(ctx context.Context, in *pb.OpenEndpointRequest) (
 	h.guard = guard{log: s.guard.log, secrets: secrets}
 	diags, err = h.guard.configError(diags, h.open(ctx, s.provider))
 	if err == nil && !schema.HasErrors(diags) {
-		err = s.endpoints.put(h)
+		err = s.endpoints.put(ctx, h)
 	}
 	return &pb.OpenEndpointResponse{Diagnostics: ToDiagnostics(diags)}, h.guard.status(err)
 }
