@@ -65,7 +65,7 @@ func asProblem(err error) *problem {
 
 func fromProvider(e *provider.Error) *problem {
 	p := &problem{
-		status:      e.Code.HTTPStatus(),
+		status:      statusOf(e),
 		kind:        kindOf(e.Code),
 		code:        e.UpstreamCode,
 		param:       e.Param,
@@ -81,6 +81,23 @@ func fromProvider(e *provider.Error) *problem {
 		p.message = "the request failed: " + string(e.Code)
 	}
 	return p
+}
+
+// statusOf is the status for the caller. Where the service blamed the request
+// with a status of its own, that is kept: clients tell a context that is too long
+// by the 400 that they know from the service. All other statuses are the host's,
+// since services do not agree on them.
+func statusOf(e *provider.Error) int {
+	ours := e.Code.HTTPStatus()
+	if e.Source != provider.SourceUpstream || kindOf(e.Code) != kindInvalid || ours == http.StatusNotImplemented {
+		return ours
+	}
+	switch e.StatusCode {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return e.StatusCode
+	default:
+		return ours
+	}
 }
 
 // kindOf translates a code to OpenAI's type.

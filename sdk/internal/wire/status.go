@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -192,14 +193,24 @@ func FromCall(ctx context.Context, err error) *provider.Error {
 	if typed || e.Code != provider.CodePluginUnavailable && e.Code != provider.CodeTimeout {
 		return e
 	}
-	switch ctxErr := ctx.Err(); {
-	case errors.Is(ctxErr, context.Canceled):
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		return contextError(ctx, provider.CodeCanceled, provider.SourceCaller, "the caller cancelled the request", err)
-	case errors.Is(ctxErr, context.DeadlineExceeded):
+	case deadlinePassed(ctx):
 		return contextError(ctx, provider.CodeTimeout, provider.SourceHost, "the deadline passed before the plugin answered", err)
 	default:
 		return e
 	}
+}
+
+// deadlinePassed looks at the clock too: on a busy machine the plugin's end of
+// the deadline can be felt before the context's own timer has run.
+func deadlinePassed(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return errors.Is(ctx.Err(), context.DeadlineExceeded)
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // contextError describes the end of ctx. A cause that is an [*provider.Error]
