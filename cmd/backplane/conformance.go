@@ -18,8 +18,10 @@ Usage:
 
 Starts the plugin as a host would and goes through all cases. Where its manifest
 declares the setting base_url, a fake OpenAI-compatible service on loopback takes
-the place of the real one, which is never contacted. What fails says why it
-matters and what to do.
+the place of the real one, which is never contacted. For a plugin whose service
+speaks otherwise say -service none: cases that need the service are left out, and
+the rest runs with the settings given, so choose some that reach nobody else. What
+fails says why it matters and what to do.
 
 Example:
   $ backplane conformance bin/plugins/backplane-provider-echo
@@ -33,7 +35,9 @@ Flags:
   -provider-settings JSON  settings of the provider block
   -key-env NAME            key of the endpoints, from a variable of the CLI
   -model NAME              model to ask for, default the manifest's
+  -service KIND            what stands in for the service: openai or none
   -slow JSON               settings with which a stream takes seconds
+  -silent JSON             settings with which the first word takes five seconds
   -only TEXT               only cases with TEXT in their name
   -timeout DURATION        time for all of it, default 10m
   -v                       print what passed and what was left out, too
@@ -44,10 +48,11 @@ Exits with 0 if nothing failed, with 1 if something did.
 
 // conformanceOptions are the flags of `conformance`.
 type conformanceOptions struct {
-	settings, providerSettings, slow string
-	keyEnv, model, only              string
-	timeout                          time.Duration
-	verbose, asJSON                  bool
+	settings, providerSettings   string
+	slow, silent                 string
+	service, keyEnv, model, only string
+	timeout                      time.Duration
+	verbose, asJSON              bool
 }
 
 func conformanceCommand() *command {
@@ -55,7 +60,9 @@ func conformanceCommand() *command {
 		var o conformanceOptions
 		fs.StringVar(&o.settings, "settings", "", "settings")
 		fs.StringVar(&o.providerSettings, "provider-settings", "", "settings of the provider block")
+		fs.StringVar(&o.service, "service", "", "openai or none")
 		fs.StringVar(&o.slow, "slow", "", "settings")
+		fs.StringVar(&o.silent, "silent", "", "settings")
 		fs.StringVar(&o.keyEnv, "key-env", "", "variable that holds the key")
 		fs.StringVar(&o.model, "model", "", "model")
 		fs.StringVar(&o.only, "only", "", "part of the names")
@@ -85,6 +92,7 @@ func (o *conformanceOptions) target(binary string) (providertest.Target, error) 
 		{"settings", o.settings, &t.Settings},
 		{"provider-settings", o.providerSettings, &t.ProviderSettings},
 		{"slow", o.slow, &t.Slow},
+		{"silent", o.silent, &t.Silent},
 	} {
 		if f.text == "" {
 			continue
@@ -94,6 +102,15 @@ func (o *conformanceOptions) target(binary string) (providertest.Target, error) 
 			return t, usagef("flag -%s: %q is not a JSON object: %w", f.name, f.text, err)
 		}
 		*f.to = json.RawMessage(f.text)
+	}
+	switch o.service {
+	case "": // the kit decides by the manifest
+	case "openai":
+		t.Service = providertest.OpenAI()
+	case "none":
+		t.Service = providertest.NoService
+	default:
+		return t, usagef("flag -service: %q is wrong: it must be openai or none", o.service)
 	}
 	if o.timeout <= 0 {
 		return t, usagef("flag -timeout: %s is wrong: it must be positive", o.timeout)
