@@ -2788,7 +2788,7 @@ type ProviderError struct {
 	UpstreamCode string               `protobuf:"bytes,5,opt,name=upstream_code,json=upstreamCode,proto3" json:"upstream_code,omitempty"`
 	Param        string               `protobuf:"bytes,6,opt,name=param,proto3" json:"param,omitempty"`
 	RetryAfter   *durationpb.Duration `protobuf:"bytes,7,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// upstream, plugin, host or caller.
+	// upstream, plugin or caller. A plugin does not speak for the host.
 	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
 	// The service's own id for the failed request.
 	RequestId string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

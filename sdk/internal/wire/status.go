@@ -151,6 +151,9 @@ func fromProviderError(pe *pb.ProviderError) *provider.Error {
 		Source:       knownSource(provider.Source(pe.GetSource())),
 		RequestID:    pe.GetRequestId(),
 	}
+	if e.Source == provider.SourceHost { // only the host knows what is the host's
+		e.Source = provider.SourcePlugin
+	}
 	switch pe.GetRetry() {
 	case pb.RetryHint_RETRY_HINT_ALWAYS:
 		e.Retry = provider.RetryAlways

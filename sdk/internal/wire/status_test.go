@@ -56,6 +56,15 @@ func TestTheDetailDecidesNotTheStatusCode(t *testing.T) {
 	}
 }
 
+func TestAPluginDoesNotSpeakForTheHost(t *testing.T) {
+	t.Parallel()
+	// The host would take it for a lost connection and doubt the process.
+	got := FromStatus(ToStatus(&provider.Error{Code: provider.CodePluginUnavailable, Source: provider.SourceHost}))
+	if got.Code != provider.CodePluginUnavailable || got.Source != provider.SourcePlugin {
+		t.Errorf("got %s of %s, want it of the plugin", got.Code, got.Source)
+	}
+}
+
 func TestUpstreams500IsInternalToToolsAndUpstreamToUs(t *testing.T) {
 	t.Parallel()
 	err := ToStatus(&provider.Error{Code: provider.CodeUpstream, StatusCode: 500})
@@ -205,6 +214,9 @@ func FuzzStatusDecoding(f *testing.F) {
 		e := FromStatus(st.Err())
 		if !e.Code.Known() || e.RetryAfter < 0 || e.Source == "" {
 			t.Fatalf("got %+v", e)
+		}
+		if e.Source == provider.SourceHost { // what is found out here is not sent on as such
+			e.Source = provider.SourcePlugin
 		}
 		again := FromStatus(ToStatus(e))
 		if again.Code != e.Code || again.Source != e.Source || again.RetryAfter != e.RetryAfter || again.Retry != e.Retry {
