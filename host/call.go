@@ -42,19 +42,19 @@ func (h *Host) Transfer(ctx context.Context, req *provider.TransferRequest) (*pr
 }
 
 func (h *Host) call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error) {
-	return attempt(ctx, h, req, func(ep *endpoint.Endpoint, req *provider.Request) (*provider.Response, status.Report, error) {
+	return attempt(ctx, h, provider.ModeCall, req, func(ep *endpoint.Endpoint, req *provider.Request) (*provider.Response, status.Report, error) {
 		return ep.Call(ctx, req)
 	})
 }
 
 func (h *Host) stream(ctx context.Context, req *provider.Request) (provider.EventStream, status.Report, error) {
-	return attempt(ctx, h, req, func(ep *endpoint.Endpoint, req *provider.Request) (provider.EventStream, status.Report, error) {
+	return attempt(ctx, h, provider.ModeStream, req, func(ep *endpoint.Endpoint, req *provider.Request) (provider.EventStream, status.Report, error) {
 		return ep.Stream(ctx, req)
 	})
 }
 
 func (h *Host) transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, status.Report, error) {
-	return attempt(ctx, h, &req.Request, func(ep *endpoint.Endpoint, r *provider.Request) (*provider.TransferResponse, status.Report, error) {
+	return attempt(ctx, h, provider.ModeTransfer, &req.Request, func(ep *endpoint.Endpoint, r *provider.Request) (*provider.TransferResponse, status.Report, error) {
 		transfer := *req
 		transfer.Request = *r
 		return ep.Transfer(ctx, &transfer)
@@ -63,7 +63,7 @@ func (h *Host) transfer(ctx context.Context, req *provider.TransferRequest) (*pr
 
 // attempt routes the request and tries the targets in order until one answers
 // or fails in a way that another endpoint would not mend.
-func attempt[T any](ctx context.Context, h *Host, req *provider.Request, try func(*endpoint.Endpoint, *provider.Request) (T, status.Report, error)) (T, status.Report, error) {
+func attempt[T any](ctx context.Context, h *Host, mode provider.Mode, req *provider.Request, try func(*endpoint.Endpoint, *provider.Request) (T, status.Report, error)) (T, status.Report, error) {
 	var none T
 	state := h.state.Load()
 	if req.RequestID == "" {
@@ -100,7 +100,8 @@ func attempt[T any](ctx context.Context, h *Host, req *provider.Request, try fun
 		if err == nil {
 			return answer, report, nil
 		}
-		if ctx.Err() != nil || !mayMoveOn(err, e, req.Operation) {
+		op, _ := e.manifest.Operation(req.Operation)
+		if ctx.Err() != nil || !mayMoveOn(err, op, mode, r.Attempts) {
 			break
 		}
 	}
@@ -122,18 +123,22 @@ func forwarded(headers map[string]string, names []string) map[string]string {
 }
 
 // mayMoveOn reports whether another endpoint of the route may be tried after
-// err. A request that must not be repeated moves on only if it was not sent.
-func mayMoveOn(err error, e *entry, operation string) bool {
+// err. What must not be sent twice, an unsafe operation or an upload that may
+// have been read, moves on only if no attempt was made.
+func mayMoveOn(err error, op provider.Operation, mode provider.Mode, attempts int) bool {
 	var failure *provider.Error
 	if !errors.As(err, &failure) {
+		return false
+	}
+	if attempts > 0 && (op.Unsafe || mode == provider.ModeTransfer) {
 		return false
 	}
 	switch failure.Code {
 	case provider.CodeQueueFull, provider.CodeCircuitOpen, provider.CodeShutdown:
 		return true
+	default:
+		return failure.IsTransient()
 	}
-	op, _ := e.manifest.Operation(operation)
-	return failure.IsTransient() && !op.Unsafe && !op.Has(provider.ModeTransfer)
 }
 
 // merge adds the story of one endpoint to that of the request.
