@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/route"
@@ -82,16 +85,32 @@ func union(own []provider.Model, lists [][]provider.Model) []provider.Model {
 }
 
 // endpointModels asks an endpoint's service for its models, or takes the list
-// that was read less than a minute ago.
+// that was read less than a minute ago. Who comes while the service is being
+// asked shares the answer.
 func (h *Host) endpointModels(ctx context.Context, e *entry) ([]provider.Model, error) {
 	if op, ok := e.manifest.Operation(provider.OpModels); !ok || !op.Has(provider.ModeCall) {
 		return nil, nil
 	}
-	e.models.mu.Lock()
-	defer e.models.mu.Unlock()
-	if time.Since(e.models.read) < modelsTTL {
-		return e.models.list, nil
+	if list := e.models.fresh.Load(); list != nil && time.Since(list.read) < modelsTTL {
+		return list.models, nil
 	}
+	// The question outlives the caller that asks first, for the others' sake.
+	answer := e.models.asking.DoChan("", func() (any, error) {
+		return e.askModels(context.WithoutCancel(ctx))
+	})
+	select {
+	case result := <-answer:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return result.Val.([]provider.Model), nil
+	case <-ctx.Done():
+		return nil, provider.AsError(ctx.Err())
+	}
+}
+
+// askModels asks the service and keeps its answer.
+func (e *entry) askModels(ctx context.Context) ([]provider.Model, error) {
 	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 	defer cancel()
 	resp, _, err := e.endpoint.Call(ctx, &provider.Request{
@@ -104,15 +123,20 @@ func (h *Host) endpointModels(ctx context.Context, e *entry) ([]provider.Model, 
 	if err := json.Unmarshal(resp.Body, &list); err != nil {
 		return nil, provider.Errorf(provider.CodeProtocol, "the model list cannot be read: %w", err)
 	}
-	e.models.list, e.models.read = list.Data, time.Now()
+	e.models.fresh.Store(&modelList{models: list.Data, read: time.Now()})
 	return list.Data, nil
 }
 
 // modelCache keeps an endpoint's model list.
 type modelCache struct {
-	mu   sync.Mutex
-	read time.Time
-	list []provider.Model
+	asking singleflight.Group
+	fresh  atomic.Pointer[modelList]
+}
+
+// modelList is a list and when it was read.
+type modelList struct {
+	models []provider.Model
+	read   time.Time
 }
 
 // IsCompatibleModel reports whether an endpoint can serve a model: it is
