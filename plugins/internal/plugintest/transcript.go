@@ -23,8 +23,8 @@ type Transcript struct {
 		Chunks  []struct {
 			Data string `json:"data"`
 		} `json:"chunks"`
+		Aborted bool `json:"aborted_by_client"`
 	} `json:"response"`
-	Aborted bool `json:"aborted_by_client"`
 }
 
 // Transcripts loads recorded exchanges that lie beside the repository, and skips
