@@ -30,6 +30,9 @@ func (c core) Operations(endpointID string) ([]provider.Operation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.plugin.missing != nil { // nobody could be asked what it offers
+		return nil, e.unavailable()
+	}
 	return e.manifest.Operations, nil
 }
 

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,6 +54,14 @@ route "either" { endpoints = ["lost", "echo"] }
 	if _, err := h.Chat(t.Context(), user("lost", "x")); provider.AsError(err).Code != provider.CodePluginUnavailable {
 		t.Errorf("its endpoint: %v", err)
 	}
+	resp, err := http.Post("http://"+h.Addr()+"/v1/endpoints/lost/chat", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "backplane-provider-echoes") {
+		t.Errorf("its own path: %d %s", resp.StatusCode, body)
+	}
 	for _, model := range []string{"echo", "either"} {
 		if _, err := h.Chat(t.Context(), user(model, "x")); err != nil {
 			t.Errorf("%s: %v", model, err)
@@ -61,7 +70,7 @@ route "either" { endpoints = ["lost", "echo"] }
 	if _, err := h.CreateEndpoint(t.Context(), host.EndpointSpec{"provider": "echoes"}); provider.AsError(err).Code != provider.CodePluginUnavailable {
 		t.Errorf("a new endpoint of it: %v", err)
 	}
-	resp, err := http.Get("http://" + h.Addr() + "/readyz")
+	resp, err = http.Get("http://" + h.Addr() + "/readyz")
 	if err != nil {
 		t.Fatal(err)
 	}
