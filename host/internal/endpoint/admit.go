@@ -16,10 +16,11 @@ func (e *Endpoint) admit(r *run) *provider.Error {
 	case e.closing.Err() != nil:
 		return errClosing(nil)
 	case !ok:
-		return hostError(provider.Unsupported(r.req.Operation, e.offers()))
+		return hostError(provider.Errorf(provider.CodeUnsupported,
+			"operation %q is not supported by endpoint %q; it offers %s", r.req.Operation, e.id, e.offers()))
 	case !op.Has(r.mode):
 		return hostError(provider.Errorf(provider.CodeUnsupported,
-			"operation %q cannot be called in mode %q; it offers %s", op.Name, r.mode, joinModes(op.Modes)))
+			"operation %q of endpoint %q cannot be called in mode %q; it offers %s", op.Name, e.id, r.mode, joinModes(op.Modes)))
 	case e.manifest.Credential.Required && !e.hasKey.Load() && r.req.Credential.IsZero():
 		return e.errNoKey()
 	default:

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,6 +39,27 @@ func TestAnOpenCircuitRefusesWithoutWaitingForASlot(t *testing.T) {
 		}
 		if s := e.Stats(); s.Circuit.State != status.CircuitClosed {
 			t.Errorf("state %s, want closed", s.Circuit.State)
+		}
+	})
+}
+
+func TestARequestThatMeetsAnOpenCircuitAfterAPauseIsToldItsOwnFailureToo(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Breaker.ConsecutiveFailures = 2
+		e, _ := build(policy, script(func(int) error { return upstreamError() }))
+		first := make(chan error, 1)
+		go func() {
+			_, _, err := e.Call(t.Context(), chat())
+			first <- err
+		}()
+		time.Sleep(500 * time.Millisecond)
+		_, _, err := e.Call(t.Context(), chat()) // opens the circuit while the first pauses
+		wantCode(t, err, provider.CodeUpstream)
+		got := wantCode(t, <-first, provider.CodeCircuitOpen)
+		if want := "; the request's last attempt failed: " + upstreamError().Message; !strings.HasSuffix(got.Message, want) || got.RetryAfter == 0 {
+			t.Errorf("%q with %v, want the end %q", got.Message, got.RetryAfter, want)
 		}
 	})
 }

@@ -65,8 +65,8 @@ func TestRequestsThatCannotSucceedAreRefusedBeforeAnyCall(t *testing.T) {
 		code      provider.Code
 		message   string
 	}{
-		{"rerank", provider.CodeUnsupported, `operation "rerank" is not supported by this endpoint; it offers chat, embeddings, files.get, files.upload`},
-		{"files.get", provider.CodeUnsupported, `operation "files.get" cannot be called in mode "call"; it offers transfer`},
+		{"rerank", provider.CodeUnsupported, `operation "rerank" is not supported by endpoint "e"; it offers chat, embeddings, files.get, files.upload`},
+		{"files.get", provider.CodeUnsupported, `operation "files.get" of endpoint "e" cannot be called in mode "call"; it offers transfer`},
 		{"chat", provider.CodeAuth, `endpoint "e" has no API key; set its api_key or the environment variable FAKE_KEY or OTHER_KEY, or send a key with the request`},
 	} {
 		_, report, err := e.Call(t.Context(), &provider.Request{Operation: c.operation, RequestID: "x"})

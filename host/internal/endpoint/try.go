@@ -50,7 +50,7 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 		return nil, r.left(r.ctx, beforeAttempt)
 	}
 	if err := r.e.breaker.Refusal(); err != nil {
-		return nil, provider.AsError(err)
+		return nil, r.refused(err)
 	}
 	slot, err := r.e.queue.Acquire(r.ctx, queue.Ticket{
 		Seq: r.seq, Retry: number > 1, Ungated: r.ownKey(), Bytes: int64(len(r.req.Body)), Deadline: r.deadline,
@@ -72,11 +72,24 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 	permit, err := r.e.breaker.Allow()
 	if err != nil {
 		slot.Release()
-		return nil, provider.AsError(err)
+		return nil, r.refused(err)
 	}
 	r.report.Attempts++
 	r.counters.Attempt(number)
 	return r.newAttempt(number, now, slot, permit), nil
+}
+
+// refused is the breaker's refusal. A request that has made attempts also learns
+// what became of the last: the breaker's numbers alone do not say what is wrong.
+func (r *run) refused(err error) *provider.Error {
+	e := provider.AsError(err)
+	if r.last == nil {
+		return e
+	}
+	told := *e
+	told.Message += "; the request's last attempt failed: " + r.last.Message
+	told.Cause = r.last
+	return &told
 }
 
 // ownKey reports whether the request brings its own key. Its rate limits are
