@@ -50,7 +50,7 @@ func CheckName(m provider.Manifest, name, path string) error {
 	if m.Name == name {
 		return nil
 	}
-	return fmt.Errorf("provider %q: %s says it is provider %q: put the right binary there, or write provider %q", name, path, m.Name, m.Name)
+	return fmt.Errorf("%s says it is provider %q, not %q: put the right binary there, or write provider %q", path, m.Name, name, m.Name)
 }
 
 func runDescribe(ctx context.Context, path string) ([]byte, error) {

@@ -156,5 +156,5 @@ func TestCheckNameNamesBothProviders(t *testing.T) {
 	if err := CheckName(provider.Manifest{Name: "a"}, "a", "/p"); err != nil {
 		t.Error(err)
 	}
-	wantError(t, CheckName(provider.Manifest{Name: "b"}, "a", "/p"), `provider "a"`, `"b"`, "/p")
+	wantError(t, CheckName(provider.Manifest{Name: "b"}, "a", "/p"), `"b"`, `not "a"`, "/p")
 }

@@ -38,8 +38,13 @@ func Find(name, dir, explicitPath string) (string, error) {
 	if err == nil {
 		return path, nil
 	}
-	if explicitPath == "" && errors.Is(err, fs.ErrNotExist) {
-		return "", missing(name, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if target, linkErr := os.Readlink(path); linkErr == nil {
+			return "", fmt.Errorf("provider %q: %s is a link to %s, which does not exist", name, path, target)
+		}
+		if explicitPath == "" {
+			return "", missing(name, dir)
+		}
 	}
 	return "", fmt.Errorf("provider %q: %w", name, err)
 }

@@ -61,12 +61,15 @@ func TestFindPrefersTheExplicitPathAndMakesItAbsolute(t *testing.T) {
 
 func TestFindSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	full, empty := t.TempDir(), t.TempDir()
+	full, empty, linked := t.TempDir(), t.TempDir(), t.TempDir()
 	touch(t, full, "backplane-provider-openai", 0o755)
 	touch(t, full, "backplane-provider-echo", 0o755)
 	touch(t, full, "backplane-provider-plain", 0o644)
 	touch(t, full, "notes.txt", 0o644)
 	if err := os.Mkdir(filepath.Join(full, "backplane-provider-dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(linked, "away"), filepath.Join(linked, "backplane-provider-link")); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -80,6 +83,7 @@ func TestFindSaysWhatIsWrong(t *testing.T) {
 		{"not executable", "plain", full, "", []string{"is not executable: run chmod +x", "backplane-provider-plain"}},
 		{"a directory", "dir", full, "", []string{"is a directory"}},
 		{"a wrong explicit path", "x", full, filepath.Join(full, "gone"), []string{`provider "x"`, "gone", "file does not exist"}},
+		{"a link to nothing", "link", linked, "", []string{`provider "link"`, "is a link to " + filepath.Join(linked, "away"), "does not exist"}},
 		{"a device", "x", full, os.DevNull, []string{"is not a regular file"}},
 		{"a path as name", "../x", full, "", []string{"not valid", "lower-case letters"}},
 		{"no name", "", full, "", []string{"not valid"}},
