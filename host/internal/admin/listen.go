@@ -38,7 +38,7 @@ func listenTCP(ctx context.Context, addr string, allowRemote bool) (net.Listener
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("admin address %s is in use by another process: stop it, or choose another address", addr)
+		return nil, fmt.Errorf("admin address %s is in use by another process: stop it, or choose another with server.admin or -admin", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on the admin address: %w", err)
@@ -58,7 +58,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, errors.New(`admin address "unix:" names no path: write "unix:/path/of/socket"`)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the admin socket: %w", err)
+		return nil, fmt.Errorf("make the folder of the admin socket: %w; choose another with server.admin or -admin", err)
 	}
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	lc := net.ListenConfig{Control: private}
 	l, err := lc.Listen(ctx, "unix", path)
 	if errors.Is(err, syscall.EINVAL) {
-		return nil, fmt.Errorf("admin socket %s: the system takes no path of %d bytes, about 100 are allowed: choose a shorter one", path, len(path))
+		return nil, fmt.Errorf("admin socket %s: the system takes no path of %d bytes, about 100 are allowed: choose a shorter one with server.admin or -admin", path, len(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on the admin socket: %w", err)
@@ -87,14 +87,14 @@ func removeStale(ctx context.Context, path string) error {
 		return fmt.Errorf("look at the admin socket: %w", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("admin address unix:%s is in the way of a file that is no socket: remove it, or choose another path", path)
+		return fmt.Errorf("admin address unix:%s is in the way of a file that is no socket: remove it, or choose another path with server.admin or -admin", path)
 	}
 	dialer := net.Dialer{Timeout: time.Second}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
 		_ = conn.Close() // it was opened only to see whether somebody answers
-		return fmt.Errorf("admin address unix:%s is in use by another process, likely another host: stop it, or choose another path", path)
+		return fmt.Errorf("admin address unix:%s is in use by another process, likely another host: stop it, or choose another path with server.admin or -admin", path)
 	case !errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("admin address unix:%s: there is a socket that cannot be checked: %w", path, err)
 	}

@@ -78,7 +78,7 @@ func TestASocketInUseIsLeftAlone(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	wantListenError(t, "unix:"+path, "admin address unix:"+path+" is in use by another process, likely another host: stop it, or choose another path")
+	wantListenError(t, "unix:"+path, "admin address unix:"+path+" is in use by another process, likely another host: stop it, or choose another path with server.admin or -admin")
 	if conn, err := net.Dial("unix", path); err != nil {
 		t.Errorf("the first host lost its socket: %v", err)
 	} else {
@@ -106,7 +106,7 @@ func TestAFileInTheWayIsNotRemoved(t *testing.T) {
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantListenError(t, "unix:"+path, "admin address unix:"+path+" is in the way of a file that is no socket: remove it, or choose another path")
+	wantListenError(t, "unix:"+path, "admin address unix:"+path+" is in the way of a file that is no socket: remove it, or choose another path with server.admin or -admin")
 	if data, err := os.ReadFile(path); err != nil || string(data) != "mine" {
 		t.Errorf("the file is gone: %v", err)
 	}
