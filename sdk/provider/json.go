@@ -59,13 +59,31 @@ func decodeOpen(data []byte, v any, extra *Extra) error {
 // inField adds the field's name to an error about its value.
 func inField(name string, err error) error {
 	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
-		return fmt.Errorf("%s: %w", name, err)
+	var inner *fieldError
+	switch {
+	case errors.As(err, &inner):
+		return &fieldError{field: name + "." + inner.field, err: inner.err}
+	case !errors.As(err, &wrong):
+		return &fieldError{field: name, err: err}
 	}
 	located := *wrong
 	located.Field = strings.TrimSuffix(name+"."+wrong.Field, ".")
 	return &located
 }
+
+// fieldError is what a type of this package says of its JSON, with the path of
+// the field. It is to the types' own words what [json.UnmarshalTypeError] is to
+// encoding/json's.
+type fieldError struct {
+	field string
+	err   error
+}
+
+func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
+func (e *fieldError) Unwrap() error { return e.err }
+
+// Field is the path of the field.
+func (e *fieldError) Field() string { return e.field }
 
 // encodeOpen encodes v, a struct, and appends the extra fields to the object. A
 // field that the struct names wins over an extra one of the same name.

@@ -88,7 +88,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		// The parser's error repeats the text, which may hold a password.
-		return nil, errors.New(`not a URL; write one such as "https://api.example.com/v1"`)
+		return nil, errors.New(`is not a URL; write one such as "https://api.example.com/v1"`)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
 		return nil, errors.New(`must begin with http:// or https:// and a host, such as "https://api.example.com/v1"`)
 	case u.User != nil:

@@ -74,7 +74,7 @@ func TestCheckReportsEachMistakeWithWhatToWrite(t *testing.T) {
 		"size unit":            {`{` + ok + `"buffer":"5 megs"}`, `buffer: Invalid size: "buffer" is wrong: size "5 megs" has an unknown unit "megs"; write B, KB, MB, GB, KiB, MiB or GiB, for example "16MiB".`},
 		"int as string":        {`{` + ok + `"workers":"5"}`, `workers: Wrong type: "workers" must be a whole number, but a string was given; write it without quotes.`},
 		"int with fraction":    {`{` + ok + `"workers":1.5}`, `workers: Wrong type: "workers" must be a whole number, but is 1.5.`},
-		"int out of range":     {`{` + ok + `"workers":1e30}`, `workers: Wrong type: "workers" must be a whole number, but is 1e30.`},
+		"int out of range":     {`{` + ok + `"workers":1e30}`, `workers: Value out of bounds: "workers" is too large for a whole number.`},
 		"number out of bounds": {`{` + ok + `"rate":1.5}`, `rate: Value out of bounds: "rate" must be at least 0 and at most 1, but is 1.5.`},
 		"number too large":     {`{` + ok + `"rate":1e999}`, `rate: Value out of bounds: "rate" is too large for a number.`},
 		"bool as string":       {`{` + ok + `"stream":"true"}`, `stream: Wrong type: "stream" must be a bool, but a string was given; write it without quotes.`},

@@ -94,6 +94,10 @@ func (c *checker) number(a Attribute, v any, path string) any {
 		return v
 	}
 	i, accuracy := f.Int64()
+	if accuracy != big.Exact && f.IsInt() {
+		c.errorf(path, "Value out of bounds", "%q is too large for a whole number.", a.Name)
+		return v
+	}
 	if accuracy != big.Exact {
 		c.errorf(path, "Wrong type", "%q must be a whole number%s.", a.Name, butIs(a, n.String()))
 		return v

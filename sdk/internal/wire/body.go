@@ -22,6 +22,10 @@ func decodeBody(body []byte, v any) error {
 	}
 	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
+	var own interface {
+		Field() string
+		Unwrap() error
+	}
 	switch {
 	case errors.As(err, &syntax):
 		return invalid("", "the body is not valid JSON: %v (at byte %d)", syntax, syntax.Offset)
@@ -29,6 +33,8 @@ func decodeBody(body []byte, v any) error {
 		return invalid("", "the body must be a JSON object, not %s", article(wrong.Value))
 	case errors.As(err, &wrong):
 		return invalid(wrong.Field, "field %q must be %s, not %s", wrong.Field, jsonKind(wrong.Type), article(wrong.Value))
+	case errors.As(err, &own):
+		return invalid(own.Field(), "field %q %v", own.Field(), own.Unwrap())
 	default:
 		return invalid("", "the body cannot be understood: %v", err)
 	}

@@ -21,8 +21,8 @@ func TestDecodeBodyTellsTheCallerWhatToMend(t *testing.T) {
 		{`{"seed":1.5}`, "seed", `field "seed" must be a whole number, not 1.5`},
 		{`{"stream":1}`, "stream", `field "stream" must be true or false, not a number`},
 		{`{"model":{}}`, "model", `field "model" must be a string, not an object`},
-		{`{"messages":[{"role":"user","content":5}]}`, "",
-			"the body cannot be understood: messages: content: must be a string, a list of parts or null"},
+		{`{"messages":[{"role":"user","content":5}]}`, "messages.content", `field "messages.content" must be a string, a list of parts or null`},
+		{`{"stop":5}`, "stop", `field "stop" must be a string or a list of strings`},
 	} {
 		err := decodeBody([]byte(test.body), &provider.ChatRequest{})
 		var e *provider.Error

@@ -114,8 +114,11 @@ func (c *call) embed(ctx context.Context, ep provider.Embedder) (*provider.Respo
 	if err := decodeBody(c.req.Body, req); err != nil {
 		return nil, err
 	}
-	if req.Input.Len() == 0 {
+	switch {
+	case req.Input.Texts == nil && req.Input.Tokens == nil:
 		return nil, missingField("input")
+	case req.Input.Len() == 0:
+		return nil, invalid("input", "field \"input\" is empty; give at least one text")
 	}
 	req.Model, req.Call = c.model(req.Model), c.req
 	out, err := ep.Embed(ctx, req)
