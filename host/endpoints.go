@@ -55,24 +55,28 @@ func (h *Host) UpdateEndpoint(ctx context.Context, id string, patch EndpointSpec
 // DeleteEndpoint removes an endpoint. Waiting requests are refused, running ones
 // finish.
 func (h *Host) DeleteEndpoint(ctx context.Context, id string) error {
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	e, err := h.entry(id)
+	e, err := h.lockEntry(ctx, id)
 	if err != nil {
 		return err
 	}
+	defer e.turn.give()
 	if users := h.routesTo(id); len(users) > 0 {
 		return &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost,
 			Message: fmt.Sprintf("endpoint %q is used by the route %s of the configuration; remove it there", id, strings.Join(users, ", "))}
 	}
-	endpoints := maps.Clone(h.state.Load().endpoints)
-	delete(endpoints, id)
-	h.publish(endpoints)
+	// The id stays taken until the plugin has closed its endpoint: another one
+	// that is created under it must not be closed in its place.
+	h.changeEndpoints(func(endpoints map[string]*entry) {
+		delete(endpoints, id)
+		h.reserved[id] = true
+	})
+	defer h.unreserve(id)
 	e.endpoint.Close()
 	if e.plugin.missing != nil {
 		return nil
 	}
-	return asError(e.plugin.CloseEndpoint(ctx, id))
+	// It is gone, whether or not the caller waits.
+	return asError(e.plugin.CloseEndpoint(context.WithoutCancel(ctx), id))
 }
 
 // Endpoints describes all endpoints, by id.
@@ -128,38 +132,32 @@ func (h *Host) createEndpoint(ctx context.Context, spec []byte) (status.Endpoint
 	if err != nil {
 		return status.Endpoint{}, err
 	}
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	endpoints := maps.Clone(h.state.Load().endpoints)
-	if _, taken := endpoints[id]; taken {
-		return status.Endpoint{}, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "id",
-			Message: fmt.Sprintf("endpoint %q exists already; change it instead, or choose another id", id)}
+	if id, err = h.reserve(id, name); err != nil {
+		return status.Endpoint{}, err
 	}
+	defer h.unreserve(id)
 	cfg, diags := config.DecodeEndpoint(spec, p.config, p.Manifest(), h.lookup)
 	if schema.HasErrors(diags) {
 		return status.Endpoint{}, mistakes(diags)
 	}
-	for cfg.ID == "" || endpoints[cfg.ID] != nil {
-		cfg.ID = name + "-" + api.NewRequestID()[len("req_"):][:6]
-	}
+	cfg.ID = id
 	e := h.newEntry(cfg, originAPI, 1)
 	if err := e.open(ctx); err != nil {
 		e.endpoint.Close()
-		_ = p.CloseEndpoint(ctx, cfg.ID) // not opened with the next process either
+		// Not opened with the next process either, also if the caller has left.
+		_ = p.CloseEndpoint(context.WithoutCancel(ctx), id)
 		return status.Endpoint{}, asError(err)
 	}
-	endpoints[cfg.ID] = e
-	h.publish(endpoints)
+	h.changeEndpoints(func(endpoints map[string]*entry) { endpoints[id] = e })
 	return e.status(), nil
 }
 
 func (h *Host) updateEndpoint(ctx context.Context, id string, patch []byte) (status.Endpoint, error) {
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	e, err := h.entry(id)
+	e, err := h.lockEntry(ctx, id)
 	if err != nil {
 		return status.Endpoint{}, err
 	}
+	defer e.turn.give()
 	if e.plugin.missing != nil {
 		return status.Endpoint{}, e.unavailable()
 	}
@@ -173,9 +171,7 @@ func (h *Host) updateEndpoint(ctx context.Context, id string, patch []byte) (sta
 	}
 	next.endpoint.Reconfigure(cfg.Policy, cfg.Model, next.revision)
 	next.endpoint.SetHasKey(!cfg.APIKey.IsZero())
-	endpoints := maps.Clone(h.state.Load().endpoints)
-	endpoints[id] = next
-	h.publish(endpoints)
+	h.changeEndpoints(func(endpoints map[string]*entry) { endpoints[id] = next })
 	return next.status(), nil
 }
 

@@ -30,6 +30,7 @@ type entry struct {
 	plugin   *running
 	endpoint *endpoint.Endpoint
 	models   *modelCache
+	turn     turn // to change the endpoint; the same for all its entries
 	// refused says why the plugin did not open the endpoint; nil if it did, or
 	// has not been asked yet.
 	refused *atomic.Pointer[provider.Error]
@@ -39,7 +40,7 @@ type entry struct {
 func (h *Host) newEntry(cfg config.Endpoint, origin string, revision uint64) *entry {
 	p := h.plugins[cfg.Provider]
 	e := &entry{config: cfg, origin: origin, revision: revision, plugin: p,
-		models: new(modelCache), refused: new(atomic.Pointer[provider.Error])}
+		models: new(modelCache), turn: newTurn(), refused: new(atomic.Pointer[provider.Error])}
 	if p.missing == nil {
 		e.manifest = p.Manifest()
 	}

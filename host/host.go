@@ -45,9 +45,11 @@ type Host struct {
 	fileMu sync.Mutex
 
 	// state is replaced as a whole when endpoints change, so that requests read
-	// it without a lock. changes serialises the replacements.
-	state   atomic.Pointer[state]
-	changes sync.Mutex
+	// it without a lock. changes serialises the replacements and guards the ids
+	// that are reserved; it is never held while a plugin is asked.
+	state    atomic.Pointer[state]
+	changes  sync.Mutex
+	reserved map[string]bool
 
 	started, draining atomic.Bool
 	stop              sync.Once
@@ -77,7 +79,7 @@ func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
 		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv,
-		plugins: make(map[string]*running), file: setup.file,
+		plugins: make(map[string]*running), file: setup.file, reserved: make(map[string]bool),
 	}
 	for _, p := range setup.Config.Providers {
 		h.plugins[p.Name] = h.newProvider(p, setup.plugins[p.Name])
@@ -147,9 +149,7 @@ func (h *Host) startPlugins(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
-			if err := p.Start(ctx); err != nil {
-				h.log.Error("provider did not start", "provider", name, "error", err)
-			}
+			_ = p.Start(ctx) // the provider has logged why, once for all of its endpoints
 			h.openAll(ctx, name)
 		})
 	}
@@ -165,7 +165,7 @@ func (h *Host) openAll(ctx context.Context, name string) {
 		if e.config.Provider != name {
 			continue
 		}
-		if err := e.open(ctx); err != nil {
+		if err := e.open(ctx); err != nil && provider.AsError(err).Code != provider.CodePluginUnavailable {
 			h.log.Error("endpoint did not open", "endpoint", id, "error", h.placed(id, err))
 		}
 	}

@@ -1,0 +1,84 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/backplane-dev/backplane/host/internal/api"
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// turn is a lock whose wait ends with a context. Changes of one endpoint wait
+// for each other, and for no other's: a plugin that hangs while it opens an
+// endpoint holds up nobody else.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return provider.AsError(ctx.Err())
+	}
+}
+
+func (t turn) give() { <-t }
+
+// lockEntry finds an endpoint and takes the turn to change it, which the caller
+// gives back.
+func (h *Host) lockEntry(ctx context.Context, id string) (*entry, error) {
+	for {
+		e, err := h.entry(id)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.turn.take(ctx); err != nil {
+			return nil, err
+		}
+		now, err := h.entry(id)
+		if err == nil && now.turn == e.turn {
+			return now, nil
+		}
+		e.turn.give() // deleted meanwhile, and perhaps created anew
+	}
+}
+
+// changeEndpoints replaces the set of endpoints by a changed one.
+func (h *Host) changeEndpoints(change func(map[string]*entry)) {
+	h.changes.Lock()
+	defer h.changes.Unlock()
+	endpoints := maps.Clone(h.state.Load().endpoints)
+	change(endpoints)
+	h.publish(endpoints)
+}
+
+// reserve takes an id for an endpoint that is about to be created, one made up
+// of the provider's name if id is empty. unreserve gives it back.
+func (h *Host) reserve(id, providerName string) (string, error) {
+	h.changes.Lock()
+	defer h.changes.Unlock()
+	endpoints := h.state.Load().endpoints
+	conflict := func(format string) error {
+		return &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "id", Message: fmt.Sprintf(format, id)}
+	}
+	switch {
+	case endpoints[id] != nil:
+		return "", conflict("endpoint %q exists already; change it instead, or choose another id")
+	case h.reserved[id]:
+		return "", conflict("endpoint %q is just being created or deleted; try again, or choose another id")
+	}
+	for id == "" || endpoints[id] != nil || h.reserved[id] {
+		id = providerName + "-" + api.NewRequestID()[len("req_"):][:6]
+	}
+	h.reserved[id] = true
+	return id, nil
+}
+
+func (h *Host) unreserve(id string) {
+	h.changes.Lock()
+	defer h.changes.Unlock()
+	delete(h.reserved, id)
+}
