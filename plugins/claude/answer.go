@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -84,10 +85,11 @@ func (a *answer) message() (*provider.ResponseMessage, error) {
 
 // arguments is a tool's input as text.
 func arguments(input json.RawMessage) string {
-	if len(input) == 0 || string(input) == "null" {
+	var text bytes.Buffer
+	if empty(input) || json.Compact(&text, input) != nil {
 		return "{}"
 	}
-	return string(input)
+	return text.String()
 }
 
 // kinds watches the order of the blocks of an answer.

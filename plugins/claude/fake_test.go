@@ -219,3 +219,13 @@ func wantError(t testing.TB, err error, code provider.Code) *provider.Error {
 	}
 	return e
 }
+
+// decode reads JSON with its numbers as they are.
+func decode(t testing.TB, text string, v any) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+}
