@@ -123,20 +123,17 @@ func (h *Host) publish(endpoints map[string]*entry) {
 }
 
 // Start starts the plugins, opens the endpoints and then listens. An error means
-// that the host cannot run at all, because an address is taken; a provider that
-// does not start is no error: [Host.Providers] says why, and its endpoints answer
-// with the reason. ctx bounds the start alone.
+// that the host cannot run at all, because an address is taken, or that it was
+// shut down meanwhile; a provider that does not start is no error:
+// [Host.Providers] says why, and its endpoints answer with the reason. ctx bounds
+// the start alone. A host is started once.
 func (h *Host) Start(ctx context.Context) error {
-	if h.started.Load() {
-		return errors.New("the host was started already")
-	}
 	if err := h.servers.bind(ctx, h.cfg.Server); err != nil {
 		return err
 	}
 	h.startPlugins(ctx)
 	h.started.Store(true)
-	h.servers.serve(h)
-	return nil
+	return h.servers.serve(h)
 }
 
 // startPlugins starts all plugins at once and opens their endpoints. Failures

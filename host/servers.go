@@ -18,39 +18,60 @@ import (
 // that were cut off still get their error event.
 const closeGrace = time.Second
 
-// servers are the two listeners and what serves on them.
+// servers are the two listeners and what serves on them. The host may be
+// stopped while it still starts.
 type servers struct {
+	mu                          sync.Mutex
+	closed                      bool // nothing is opened any more
 	dataListener, adminListener net.Listener
 	data, admin                 *http.Server
 	running                     sync.WaitGroup
 }
 
+var (
+	errStarted = errors.New("the host was started already")
+	errStopped = errors.New("the host was shut down")
+)
+
 // bind takes the addresses, so that a wrong or taken one is known before any
 // plugin starts.
 func (s *servers) bind(ctx context.Context, cfg config.Server) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return errStopped
+	case s.dataListener != nil:
+		return errStarted
+	}
 	data, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with server.listen or -listen", cfg.Listen, err)
 	}
+	if cfg.Admin != "off" {
+		if s.adminListener, err = admin.Listen(ctx, cfg.Admin, false); err != nil {
+			_ = data.Close()
+			return err
+		}
+	}
 	s.dataListener = data
-	if cfg.Admin == "off" {
-		return nil
-	}
-	if s.adminListener, err = admin.Listen(ctx, cfg.Admin, false); err != nil {
-		_ = data.Close()
-		return err
-	}
 	return nil
 }
 
-// serve begins to answer.
-func (s *servers) serve(h *Host) {
+// serve begins to answer, unless the host was stopped meanwhile.
+func (s *servers) serve(h *Host) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errStopped
+	}
 	s.data = api.NewServer(h.Handler(""), h.log)
 	s.start(s.data, s.dataListener)
 	if s.adminListener != nil {
 		s.admin = api.NewServer(admin.New(adminCore{h}, admin.Options{Log: h.log}), h.log)
 		s.start(s.admin, s.adminListener)
 	}
+	return nil
 }
 
 func (s *servers) start(server *http.Server, l net.Listener) {
@@ -60,19 +81,24 @@ func (s *servers) start(server *http.Server, l net.Listener) {
 // drain stops listening for data and waits for the running requests, until ctx
 // ends. Requests that are left then are cut off when the plugins stop.
 func (s *servers) drain(ctx context.Context) error {
-	if s.data == nil {
+	s.mu.Lock()
+	s.closed = true
+	data := s.data
+	s.mu.Unlock()
+	if data == nil {
 		return s.unbind()
 	}
-	if err := s.data.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+	if err := data.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("stop listening: %w", err)
 	}
 	return nil
 }
 
-// unbind gives the addresses back if nothing serves on them yet.
+// unbind gives the addresses back if nothing serves on them.
 func (s *servers) unbind() error {
+	data, control := s.listeners()
 	var errs []error
-	for _, l := range []net.Listener{s.dataListener, s.adminListener} {
+	for _, l := range []net.Listener{data, control} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}
@@ -80,11 +106,11 @@ func (s *servers) unbind() error {
 	return errors.Join(errs...)
 }
 
-// close ends what is left.
+// close ends what is left after drain.
 func (s *servers) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
-	for _, server := range []*http.Server{s.data, s.admin} {
+	for _, server := range []*http.Server{s.data, s.admin} { // fixed since drain
 		if server == nil {
 			continue
 		}
@@ -95,19 +121,27 @@ func (s *servers) close() {
 	s.running.Wait()
 }
 
+// listeners returns what bind has opened, nil before it.
+func (s *servers) listeners() (data, admin net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dataListener, s.adminListener
+}
+
 // Addr is the address of the data plane, "" before Start. With ":0" in the
 // configuration it tells the chosen port.
 func (h *Host) Addr() string {
-	if h.servers.dataListener == nil {
+	data, _ := h.servers.listeners()
+	if data == nil {
 		return ""
 	}
-	return h.servers.dataListener.Addr().String()
+	return data.Addr().String()
 }
 
 // AdminAddr is the address of the admin API in the form of the configuration, ""
 // before Start or if it is off.
 func (h *Host) AdminAddr() string {
-	l := h.servers.adminListener
+	_, l := h.servers.listeners()
 	switch {
 	case l == nil:
 		return ""
