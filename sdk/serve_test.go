@@ -6,8 +6,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backplane-dev/backplane/sdk"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -38,7 +40,14 @@ func run(t *testing.T, role string, env []string, args ...string) result {
 	cmd := command(t, role, env, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// A program that serves, where it should have given up, is the test's failure
+	// and not its hang.
+	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err := cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -127,9 +136,10 @@ func TestAWrongManifestIsExplainedToItsAuthor(t *testing.T) {
 
 func TestAPluginThatCannotListenSaysSoAndFails(t *testing.T) {
 	t.Parallel()
-	got := run(t, "plain", []string{"BACKPLANE_PLUGIN=provider", "PLUGIN_UNIX_SOCKET_DIR=/nonexistent"})
+	missing := filepath.Join(t.TempDir(), "missing")
+	got := run(t, "plain", []string{"BACKPLANE_PLUGIN=provider", "PLUGIN_UNIX_SOCKET_DIR=" + missing})
 	if got.code != 1 || got.stdout != "" {
 		t.Errorf("got exit %d and %q on stdout", got.code, got.stdout)
 	}
-	contains(t, got.stderr, "/nonexistent", "cannot listen")
+	contains(t, got.stderr, "missing", "cannot listen")
 }
