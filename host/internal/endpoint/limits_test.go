@@ -242,6 +242,27 @@ func TestACancelledRetryGivesItsTokenBack(t *testing.T) {
 	})
 }
 
+func TestARetryThatTheCircuitRefusesGivesItsTokenBack(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Breaker.ConsecutiveFailures = 2
+		e, _ := build(policy, script(func(int) error { return upstreamError() }))
+		waiting := make(chan error, 1)
+		go func() {
+			_, _, err := e.Call(t.Context(), chat())
+			waiting <- err
+		}()
+		time.Sleep(100 * time.Millisecond) // between its attempts
+		_, _, err := e.Call(t.Context(), chat())
+		wantCode(t, err, provider.CodeUpstream)
+		wantCode(t, <-waiting, provider.CodeCircuitOpen)
+		if got := e.settings.Load().retry.Budget().Tokens(); got != 10 {
+			t.Errorf("%v tokens are left, want 10", got)
+		}
+	})
+}
+
 func TestCloseEndsWaitingRequestsAndLetsRunningOnesFinish(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -14,6 +14,9 @@ func (r *run) try(number int, call func(*attempt) *provider.Error) (bool, *provi
 	r.pausing = false
 	a, err := r.take(number)
 	if err != nil {
+		if number > 1 {
+			r.set.retry.Refund(r.last)
+		}
 		return false, err
 	}
 	err = a.run(call)
