@@ -19,8 +19,7 @@ func (e *Endpoint) admit(r *run) *provider.Error {
 		return hostError(provider.Errorf(provider.CodeUnsupported,
 			"operation %q is not supported by endpoint %q; it offers %s", r.req.Operation, e.id, e.offers()))
 	case !op.Has(r.mode):
-		return hostError(provider.Errorf(provider.CodeUnsupported,
-			"operation %q of endpoint %q cannot be called in mode %q; it offers %s", op.Name, e.id, r.mode, joinModes(op.Modes)))
+		return e.errMode(r)
 	case e.manifest.Credential.Required && !e.hasKey.Load() && r.req.Credential.IsZero():
 		return e.errNoKey()
 	default:
@@ -36,6 +35,18 @@ func (e *Endpoint) offers() string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
+}
+
+// errMode is the refusal of a mode that the operation does not have.
+func (e *Endpoint) errMode(r *run) *provider.Error {
+	if r.mode == provider.ModeStream {
+		err := hostError(provider.Errorf(provider.CodeUnsupported,
+			`operation %q of endpoint %q cannot be streamed; leave "stream" out or send false`, r.op.Name, e.id))
+		err.Param = "stream"
+		return err
+	}
+	return hostError(provider.Errorf(provider.CodeUnsupported,
+		"operation %q of endpoint %q cannot be called in mode %q; it offers %s", r.op.Name, e.id, r.mode, joinModes(r.op.Modes)))
 }
 
 func joinModes(modes []provider.Mode) string {

@@ -78,7 +78,11 @@ func TestRequestsThatCannotSucceedAreRefusedBeforeAnyCall(t *testing.T) {
 			t.Errorf("%s: report %+v", c.operation, report)
 		}
 	}
-	if s := wantQuiet(t, e); s.Errors != 3 || s.ErrorsByCode[provider.CodeUnsupported] != 2 || s.Attempts != 0 {
+	_, _, err := e.Stream(t.Context(), &provider.Request{Operation: "embeddings"})
+	if got := wantCode(t, err, provider.CodeUnsupported); got.Param != "stream" || !strings.Contains(got.Message, `"embeddings" of endpoint "e" cannot be streamed`) {
+		t.Errorf("a stream: %q of %q", got.Message, got.Param)
+	}
+	if s := wantQuiet(t, e); s.Errors != 4 || s.ErrorsByCode[provider.CodeUnsupported] != 3 || s.Attempts != 0 {
 		t.Errorf("stats %+v", s)
 	}
 }
