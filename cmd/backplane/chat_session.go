@@ -112,12 +112,23 @@ func (s *chatSession) ask(ctx context.Context, question string) error {
 	before := len(s.messages)
 	s.messages = append(s.messages, userMessage(question))
 	answer, err := s.send(ctx)
+	if cannotStream(err) && !s.options.noStream {
+		s.std.say("(%s does not stream; the answer comes as a whole)", s.name())
+		s.options.noStream = true
+		answer, err = s.send(ctx)
+	}
 	if err != nil && answer == "" {
 		s.messages = s.messages[:before]
 		return err
 	}
 	s.messages = append(s.messages, provider.Message{Role: "assistant", Content: provider.TextContent(answer)})
 	return err
+}
+
+// cannotStream reports the refusal of an endpoint that answers as a whole alone.
+func cannotStream(err error) bool {
+	var refused *hostError
+	return errors.As(err, &refused) && refused.Code == string(provider.CodeUnsupported) && refused.Param == "stream"
 }
 
 func (s *chatSession) send(ctx context.Context) (string, error) {

@@ -43,6 +43,11 @@ func (f *fakeHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"error":{"message":"slow down","type":"rate_limit_error","param":null,"code":"rate_limit"}}`)
 		return
 	}
+	if text == "whole" && req.Stream {
+		w.WriteHeader(http.StatusNotImplemented)
+		_, _ = io.WriteString(w, `{"error":{"message":"cannot be streamed","type":"invalid_request_error","param":"stream","code":"unsupported"}}`)
+		return
+	}
 	if !req.Stream {
 		_, _ = fmt.Fprintf(w, `{"choices":[{"index":0,"message":{"role":"assistant","content":%q}}]}`, text)
 		return
@@ -97,6 +102,18 @@ func TestChatPrintsTheAnswerAndNothingElse(t *testing.T) {
 				t.Errorf("got %d, %q, %q", code, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestChatTakesAWholeAnswerWhereThereIsNoStream(t *testing.T) {
+	t.Parallel()
+	f := startFakeHost(t)
+	code, stdout, stderr := f.chat(t, nil, "whole")
+	if code != exitOK || stdout != "whole\n" || stderr != "(m does not stream; the answer comes as a whole)\n" {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	if n := len(f.requests); n != 2 || len(f.requests[1].Messages) != 1 {
+		t.Errorf("%d requests: %+v", n, f.requests)
 	}
 }
 

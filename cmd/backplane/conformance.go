@@ -126,14 +126,19 @@ func (o *conformanceOptions) run(ctx context.Context, std streams, target provid
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	counts := map[providertest.Outcome]int{}
+	foreign := false // the service that the kit stands in for may speak otherwise
 	begin := time.Now()
 	err := providertest.Check(ctx, target, func(r providertest.Result) {
 		counts[r.Outcome]++
+		foreign = foreign || o.service == "" && r.Outcome == providertest.Failed && r.Case == "call/round-trip"
 		o.report(std, r)
 	})
 	if len(counts) > 0 && !o.asJSON {
 		_, _ = fmt.Fprintf(std.out, "%d passed, %d failed, %d skipped in %s\n", counts[providertest.Passed],
 			counts[providertest.Failed], counts[providertest.Skipped], short(time.Since(begin))) // the exit code tells
+	}
+	if foreign {
+		std.say("If the plugin's service does not speak OpenAI's dialect, say -service none, and test the rest in Go with a providertest.Service.")
 	}
 	return err
 }

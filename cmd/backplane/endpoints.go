@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -96,17 +97,26 @@ func printEndpoints(std streams, list []status.Endpoint) error {
 		if e.HasKey {
 			key = "yes"
 		}
-		t.row(e.ID, e.Provider, e.Model, string(e.Circuit), key, e.Origin, operations(e.Operations))
+		t.row(e.ID, e.Provider, e.Model, string(e.Circuit), key, e.Origin, operations(e.Operations, ","))
+		t.note("problem", e.Problem)
 	}
 	return t.flush()
 }
 
-func operations(ops []provider.Operation) string {
-	names := make([]string, len(ops))
+// maxOperations is how many operations a table names: some providers have twenty.
+const maxOperations = 6
+
+// operations names the first operations and counts the rest.
+func operations(ops []provider.Operation, comma string) string {
+	names := make([]string, 0, maxOperations+1)
 	for i, op := range ops {
-		names[i] = op.Name
+		if left := len(ops) - i; i == maxOperations-1 && left > 1 {
+			names = append(names, fmt.Sprintf("+%d", left))
+			break
+		}
+		names = append(names, op.Name)
 	}
-	return strings.Join(names, ",")
+	return strings.Join(names, comma)
 }
 
 func endpointsDeleteCommand() *command {

@@ -17,11 +17,15 @@ func printJSON(out io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// table writes rows in aligned columns.
-type table struct{ w *tabwriter.Writer }
+// table writes rows in aligned columns, with notes between them.
+type table struct {
+	out   io.Writer
+	rows  []string
+	notes map[int][]string // by the number of rows above
+}
 
 func newTable(out io.Writer, headings ...string) *table {
-	t := &table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t := &table{out: out, notes: make(map[int][]string)}
 	t.row(headings...)
 	return t
 }
@@ -32,10 +36,35 @@ func (t *table) row(cells ...string) {
 	for i, c := range cells {
 		cells[i] = orDash(c)
 	}
-	_, _ = fmt.Fprintln(t.w, strings.Join(cells, "\t")) // the error comes again from Flush
+	t.rows = append(t.rows, strings.Join(cells, "\t"))
 }
 
-func (t *table) flush() error { return t.w.Flush() }
+// note adds an indented line under the row before it; nothing if value is empty.
+func (t *table) note(label, value string) {
+	if value != "" {
+		t.notes[len(t.rows)] = append(t.notes[len(t.rows)], fmt.Sprintf("  %-9s  %s\n", label, value))
+	}
+}
+
+// flush writes the table. Notes are put between the rows once these are aligned:
+// a line without columns would end those above it.
+func (t *table) flush() error {
+	var aligned strings.Builder
+	w := tabwriter.NewWriter(&aligned, 0, 0, 2, ' ', 0)
+	for _, row := range t.rows {
+		_, _ = fmt.Fprintln(w, row) // into memory
+	}
+	_ = w.Flush() // as above
+	var text strings.Builder
+	n := 0
+	for line := range strings.Lines(aligned.String()) {
+		text.WriteString(line)
+		n++
+		text.WriteString(strings.Join(t.notes[n], ""))
+	}
+	_, err := io.WriteString(t.out, text.String())
+	return err
+}
 
 // age returns the time since t in one unit: 12s, 5m, 3h, 2d.
 func age(t time.Time) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -116,11 +115,4 @@ func printProviders(std streams, list []status.Provider, details bool) error {
 		}
 	}
 	return t.flush()
-}
-
-// note adds an indented line under the row before it; nothing if value is empty.
-func (t *table) note(label, value string) {
-	if value != "" {
-		_, _ = fmt.Fprintf(t.w, "  %-9s  %s\n", label, value) // the error comes again from Flush
-	}
 }

@@ -172,16 +172,35 @@ func announce(std streams, h *host.Host) error {
 		p("%s\t%s\t%s\n", provider.Name, provider.State, about(provider))
 	}
 	p("\nENDPOINT\tPROVIDER\tMODEL\tOPERATIONS\n")
+	var refused []status.Endpoint
 	for _, e := range h.Endpoints() {
-		p("%s\t%s\t%s\t%s\n", e.ID, e.Provider, orDash(e.Model), strings.ReplaceAll(operations(e.Operations), ",", ", "))
+		p("%s\t%s\t%s\t%s\n", e.ID, e.Provider, orDash(e.Model), orDash(operations(e.Operations, ", ")))
+		if e.Problem != "" && len(e.Operations) > 0 { // else its provider's row tells
+			refused = append(refused, e)
+		}
 	}
-	switch down {
-	case 0:
-		p("\nready; Ctrl-C stops\n")
-	default:
-		p("\nready, but for %s; Ctrl-C stops\n", count(down, "provider"))
+	if err := w.Flush(); err != nil {
+		return err
 	}
+	for _, e := range refused {
+		p("\n%s\n", e.Problem)
+	}
+	p("\nready%s; Ctrl-C stops\n", exceptions(down, len(refused)))
 	return w.Flush()
+}
+
+// exceptions says how much of the configuration does not work.
+func exceptions(providers, endpoints int) string {
+	switch {
+	case providers == 0 && endpoints == 0:
+		return ""
+	case endpoints == 0:
+		return ", but for " + count(providers, "provider")
+	case providers == 0:
+		return ", but for " + count(endpoints, "endpoint")
+	default:
+		return ", but for " + count(providers, "provider") + " and " + count(endpoints, "endpoint")
+	}
 }
 
 // about says how a provider's process is doing.
