@@ -26,7 +26,10 @@ type Error struct {
 	Param string
 	// RetryAfter is how long the service asks to wait, 0 if it did not say.
 	RetryAfter time.Duration
-	// Retry is the service's explicit word on retrying (x-should-retry).
+	// Retry is the service's explicit word on retrying (x-should-retry). With
+	// CodeUnreachable and no StatusCode it is the plugin's: [RetryAlways] there
+	// vouches that nothing was sent, so that the host repeats even an operation
+	// that is [Operation.Unsafe].
 	Retry RetryHint
 	// Source says whose fault it is.
 	Source Source

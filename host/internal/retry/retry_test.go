@@ -144,6 +144,10 @@ func TestUnsafeOperationsAreRepeatedOnlyIfNothingWasSent(t *testing.T) {
 			}
 		}
 	}
+	answered := &provider.Error{Code: provider.CodeUnreachable, Retry: provider.RetryAlways, StatusCode: 511}
+	if repeat, _ := p.Next(Failure{Err: answered, Attempt: 1, Unsafe: true}); repeat {
+		t.Error("repeated what something on the way has answered, by the word of that answer's header")
+	}
 }
 
 func TestTooLongARetryAfterFailsAtOnceAndSaysTheFigure(t *testing.T) {

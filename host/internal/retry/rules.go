@@ -56,9 +56,10 @@ func repeatable(err *provider.Error, unsafe bool) bool {
 // unsent reports whether the request certainly never reached the service: it
 // could not be reached, and the plugin vouches for it with an explicit
 // RetryAlways. Without that word the connection may have broken after the
-// request was sent. The same holds for a plugin that died.
+// request was sent. The same holds for a plugin that died. Beside a status the
+// word is that of whoever answered, who has got the request.
 func unsent(err *provider.Error) bool {
-	return err.Code == provider.CodeUnreachable && err.Retry == provider.RetryAlways
+	return err.Code == provider.CodeUnreachable && err.Retry == provider.RetryAlways && err.StatusCode == 0
 }
 
 // costs reports whether repeating after err takes a token. A plugin that died
