@@ -96,7 +96,7 @@ func TestTheAnswerGoesBackAsItCame(t *testing.T) {
 		for _, name := range []string{"tools", "foreign"} {
 			p := newPlatform(t, name)
 			conn := open(t, p.url, nil)
-			message := map[string]any{}
+			var message map[string]any
 			var content []any
 			if mode == provider.ModeCall {
 				got, err := conn.Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))

@@ -11,6 +11,9 @@ import (
 	"github.com/backplane-dev/backplane/sdk/rest"
 )
 
+// version is the first part of all paths.
+const version = "/v1"
+
 // Paths below the base URL.
 const (
 	pathMessages = "/v1/messages"
@@ -28,6 +31,8 @@ type endpoint struct {
 	model    string
 	key      provider.Secret
 	platform bool // the service is Anthropic's own, where nothing goes without a key
+	// versioned is true if the base URL has the version already.
+	versioned bool
 }
 
 // Close implements [io.Closer].
@@ -41,6 +46,9 @@ func (e *endpoint) do(ctx context.Context, req *provider.Request, out *rest.Requ
 	if e.platform && e.key.IsZero() && e.own.AuthToken.IsZero() && req.Credential.IsZero() {
 		return nil, provider.Errorf(provider.CodeAuth,
 			"no key for claude; set api_key in the endpoint or the environment variable ANTHROPIC_API_KEY")
+	}
+	if e.versioned {
+		out.Path = strings.TrimPrefix(out.Path, version)
 	}
 	out.Header = e.headers(req)
 	return e.Client.Do(ctx, out)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -113,4 +114,15 @@ func TestKeysNeverShowInErrors(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAServiceThatIsNotThereIsUnreachable(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(nil)
+	conn := open(t, server.URL, nil)
+	server.Close()
+	_, err := conn.Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))
+	wantError(t, err, provider.CodeUnreachable)
+	_, err = stream(t, conn, request(opMessages, `{`+hi+`}`))
+	wantError(t, err, provider.CodeUnreachable)
 }

@@ -133,6 +133,9 @@ func TestModelsOfAllPagesAreListed(t *testing.T) {
 	if first, second := <-p.requests, <-p.requests; first.path != "/v1/models?limit=1000" || second.path != "/v1/models?after_id=claude-sonnet-4-5-20250929&limit=1000" {
 		t.Errorf("got %s and %s", first.path, second.path)
 	}
+	if _, err := open(t, p.url, map[string]any{"base_url": p.url + "/v1/"}).Call(t.Context(), request(provider.OpModels, `{}`)); err != nil {
+		t.Errorf("the version cannot be in the address: %v", err)
+	}
 	if err := conn.TestEndpoint(t.Context(), request("", "")); err != nil {
 		t.Errorf("the endpoint is not tested by its models: %v", err)
 	}

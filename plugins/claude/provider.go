@@ -47,11 +47,23 @@ func (claude) Describe() provider.Manifest {
 			{Name: opCountTokens, Modes: []provider.Mode{call}, Description: "Input tokens of a chat request."},
 			{Name: provider.OpModels, Modes: []provider.Mode{call}, Description: "The models that the key may use."},
 		},
-		Settings:       dialect.Schema(),
+		Settings:       schemaOfSettings(),
 		Credential:     provider.Credential{Env: []string{"ANTHROPIC_API_KEY"}},
 		Models:         provider.Models{Default: defaultModel, Patterns: []string{"claude-*"}},
 		ForwardHeaders: []string{"anthropic-beta"},
 	}
+}
+
+// schemaOfSettings says what is particular about the address: clients of
+// Anthropic's write it without the version.
+func schemaOfSettings() schema.Object {
+	o := dialect.Schema()
+	for i := range o.Attributes {
+		if o.Attributes[i].Name == "base_url" {
+			o.Attributes[i].Description = "Address of the service, with or without /v1 at its end."
+		}
+	}
+	return o
 }
 
 // Open implements [provider.Provider].
@@ -71,6 +83,7 @@ func (claude) Open(_ context.Context, cfg provider.EndpointConfig) (provider.End
 		return nil, fmt.Errorf("decode settings: %w", err)
 	}
 	e.platform = strings.HasPrefix(where.BaseURL, platformURL)
+	e.versioned = strings.HasSuffix(strings.TrimRight(where.BaseURL, "/"), version)
 	if !printable(e.own.AuthToken.Reveal()) {
 		return nil, &provider.ConfigError{Diagnostics: []schema.Diagnostic{{
 			Path: "auth_token", Summary: "Invalid value", Detail: `"auth_token" is sent as a header and must not contain control characters.`,

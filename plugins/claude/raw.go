@@ -77,13 +77,15 @@ func (e *endpoint) pass(ctx context.Context, req *provider.Request, stream bool)
 	return e.do(ctx, req, &rest.Request{Path: pathMessages, Body: data, Accept: accept(stream)})
 }
 
-// setField sets a field of a JSON object and leaves every other byte as it is.
-// The object must be valid.
+// setField sets a field of a JSON object, wherever it is given, and leaves every
+// other byte as it is. The object must be valid.
 func setField(object []byte, name string, value []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	_, _ = dec.Token() // the brace
 	inside := dec.InputOffset()
-	for dec.More() {
+	var out []byte
+	done, members := int64(0), 0
+	for ; dec.More(); members++ {
 		key, _ := dec.Token()
 		var old json.RawMessage
 		if dec.Decode(&old) != nil {
@@ -91,13 +93,15 @@ func setField(object []byte, name string, value []byte) []byte {
 		}
 		if key == name {
 			end := dec.InputOffset()
-			start := end - int64(len(old))
-			return bytes.Join([][]byte{object[:start], value, object[end:]}, nil)
+			out = append(append(out, object[done:end-int64(len(old))]...), value...)
+			done = end
 		}
 	}
-	field := append(encoded(name), ':')
-	field = append(field, value...)
-	if dec.InputOffset() > inside {
+	if done > 0 {
+		return append(out, object[done:]...)
+	}
+	field := append(append(encoded(name), ':'), value...)
+	if members > 0 {
 		field = append(field, ',')
 	}
 	return bytes.Join([][]byte{object[:inside], field, object[inside:]}, nil)

@@ -276,3 +276,32 @@ func healthyStart(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"content\":[]}}\n\n")
 	w.(http.Flusher).Flush()
 }
+
+func TestBlocksThatComeWholeArePassedOn(t *testing.T) {
+	t.Parallel()
+	event := func(text string) string { return "data: " + text + "\n\n" }
+	url := say(t, "text/event-stream", ": a comment\n\n"+event(`{"type":"ping"}`)+
+		event(`{"type":"message_start","message":{"id":"msg_01A","model":"claude-sonnet-4-5-20250929","content":[],"usage":{"input_tokens":1}}}`)+
+		event(`{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"Hm.","signature":"s"}}`)+event(`{"type":"content_block_stop","index":0}`)+
+		event(`{"type":"content_block_start","index":1,"content_block":{"type":"text","text":"Hi."}}`)+
+		event(`{"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{"type":"char_location","cited_text":"c"}}}`)+event(`{"type":"content_block_stop","index":1}`)+
+		event(`{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{"a":1}}}`)+event(`{"type":"content_block_stop","index":2}`)+
+		event(`{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"lost"}}`)+event(`{"type":"of_tomorrow","x":1}`)+
+		event(`{"type":"message_delta","delta":{"stop_reason":"refusal","stop_details":{"explanation":"No."}},"usage":{"output_tokens":3}}`)+event(`{"type":"message_stop"}`))
+	got, err := stream(t, open(t, url, nil), request(provider.OpChat, `{`+hi+`}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`{"role":"assistant","content":""}`, `{"reasoning_content":"Hm."}`, `{"thinking_blocks":[{"signature":"s","thinking":"Hm.","type":"thinking"}]}`,
+		`{"content":"Hi."}`, `{"tool_calls":[{"index":0,"id":"t1","type":"function","function":{"name":"f","arguments":""}}]}`,
+		`{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1}"}}]}`,
+		`{"refusal":"No.","content_blocks":[{"signature":"s","thinking":"Hm.","type":"thinking"},{"citations":[{"type":"char_location","cited_text":"c"}],"text":"Hi.","type":"text"},{"id":"t1","input":{"a":1},"name":"f","type":"tool_use"}]} content_filter`,
+	}
+	if lines := deltas(t, got.chunks); !slices.Equal(lines, want) {
+		t.Errorf("got  %s\nwant %s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+	if got.finish.Reason != "content_filter" || got.finish.Usage.Total != 4 {
+		t.Errorf("finished with %+v", got.finish)
+	}
+}
