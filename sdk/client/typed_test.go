@@ -103,7 +103,7 @@ func TestATypedChatIsCompletedFromEnvelopeAndBody(t *testing.T) {
 	if seen.Model != "m" || seen.Call == nil || seen.Call.RequestID != "r-1" || seen.Call.Endpoint != "e" {
 		t.Errorf("the provider saw %+v with call %+v", seen, seen.Call)
 	}
-	if fields["model"] != "m" || fields["created"] == 0.0 || fields["object"] != "chat.completion" {
+	if fields["model"] != "m" || fields["created"] == 0.0 || fields["object"] != "chat.completion" || fields["id"] != "chatcmpl-r-1" {
 		t.Errorf("got %v", fields)
 	}
 	if res.Model != "m" || res.FinishReason != "stop" || res.Usage == nil || res.Usage.Total != 7 {

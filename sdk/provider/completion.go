@@ -17,7 +17,8 @@ type ChatResponse struct {
 	Extra   Extra      `json:"-"`
 
 	// Meta is what the provider reports beside the body. The SDK fills in model,
-	// usage and finish reason from the body where Meta does not have them.
+	// usage and finish reason from the body where Meta does not have them, and in
+	// the body id, created and model where the provider has none.
 	Meta Meta `json:"-"`
 }
 

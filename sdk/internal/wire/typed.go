@@ -98,6 +98,9 @@ func (c *call) chat(ctx context.Context, ep provider.Chatter) (*provider.Respons
 	if body.Model == "" {
 		body.Model = req.Model
 	}
+	if body.ID == "" && c.req.RequestID != "" { // clients log it and look it up by it
+		body.ID = "chatcmpl-" + c.req.RequestID
+	}
 	if body.Created == 0 {
 		body.Created = time.Now().Unix()
 	}
