@@ -23,6 +23,7 @@ var meanings = []struct {
 	{0, "exceeds the context length", provider.CodeTooLarge},
 	{0, "exceeds maximum context length", provider.CodeTooLarge},
 	{0, "does not support", provider.CodeInvalidRequest},
+	{0, "file does not exist", provider.CodeNotFound}, // a model that the library does not have
 }
 
 // Classify looks at the text of an error of Ollama's, which has no code of its
