@@ -34,8 +34,10 @@ func (h *Host) Stream(ctx context.Context, req *provider.Request) (provider.Even
 }
 
 // Transfer answers an operation of mode "transfer". It returns once the answer
-// begins; the caller must close its body. An upload that has been read in part
-// is never sent again.
+// begins; the caller must close its body. An upload of known length that can be
+// read at any place, such as a [bytes.Reader], is sent again by the endpoint's
+// policy; any other only if nothing of it was read. It may be read until the
+// answer's body is closed, and a Read under way is not waited for.
 func (h *Host) Transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, error) {
 	resp, _, err := h.transfer(ctx, req)
 	return resp, err

@@ -8,29 +8,25 @@ import (
 )
 
 // Transfer runs an operation that moves bytes. It returns when the head of the
-// answer is there. It is retried only before that, and only if nothing of the
-// upload was read. The answer keeps its slot until its body ends or is closed,
-// so close it always.
+// answer is there. It is retried only before that, and only if the upload can be
+// read anew or nothing of it was read. The answer keeps its slot until its body
+// ends or is closed, so close it always.
 //
 // The report is valid also if Transfer fails; errors are [*provider.Error].
 func (e *Endpoint) Transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, status.Report, error) {
 	r := e.begin(ctx, &req.Request, provider.ModeTransfer)
-	if req.Data != nil {
-		r.upload = &upload{src: req.Data}
-	}
+	r.upload = newUpload(req)
 	var resp *provider.TransferResponse
 	var b *body
 	err := e.do(r, func(a *attempt) *provider.Error {
 		sent := &provider.TransferRequest{Request: a.req, DataType: req.DataType, DataLength: req.DataLength}
-		if r.upload != nil {
-			lent := r.upload.lend()
-			defer func() {
-				if b == nil { // the attempt failed
-					lent.giveBack()
-				}
-			}()
-			sent.Data = lent
-		}
+		data, giveBack := r.upload.lend()
+		defer func() {
+			if b == nil { // the attempt failed
+				giveBack()
+			}
+		}()
+		sent.Data = data
 		got, err := e.backend.Transfer(a.ctx, sent)
 		if err != nil {
 			return a.failure(err)
@@ -42,7 +38,7 @@ func (e *Endpoint) Transfer(ctx context.Context, req *provider.TransferRequest) 
 			_ = got.Body.Close() // the transfer is given up
 			return err
 		}
-		resp, b = got, newBody(a, got)
+		resp, b = got, newBody(a, got, giveBack)
 		return nil
 	})
 	if err != nil {

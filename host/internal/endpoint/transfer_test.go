@@ -141,7 +141,7 @@ func TestATransferEndsByErrorIdleTimeCancelOrClose(t *testing.T) {
 	})
 }
 
-func TestAnUploadIsRepeatedOnlyIfNothingOfItWasRead(t *testing.T) {
+func TestAStreamedUploadIsRepeatedOnlyIfNothingOfItWasRead(t *testing.T) {
 	t.Parallel()
 	for _, reads := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
@@ -166,12 +166,51 @@ func TestAnUploadIsRepeatedOnlyIfNothingOfItWasRead(t *testing.T) {
 			}
 			e, _ := build(steady(), f)
 			req := download()
-			req.Data, req.DataType, req.DataLength = strings.NewReader("payload"), "text/plain", 7
+			req.Data, req.DataType, req.DataLength = struct{ io.Reader }{strings.NewReader("payload")}, "text/plain", 7
 			resp, report, err := e.Transfer(t.Context(), req)
 			if reads {
 				wantCode(t, err, provider.CodeUpstream)
 				if report.Attempts != 1 {
 					t.Errorf("%d attempts although data was read", report.Attempts)
+				}
+			} else if err != nil || report.Attempts != 2 {
+				t.Errorf("%v after %d attempts, want success after 2", err, report.Attempts)
+			} else {
+				_ = resp.Body.Close()
+			}
+			wantQuiet(t, e)
+		})
+	}
+}
+
+func TestAnUploadInMemoryIsSentAgainFromItsStart(t *testing.T) {
+	t.Parallel()
+	for _, unsafe := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			f := &fake{}
+			f.transfer = func(_ context.Context, req *provider.TransferRequest) (*provider.TransferResponse, error) {
+				got, err := io.ReadAll(req.Data)
+				if string(got) != "payload" || err != nil {
+					t.Errorf("attempt %d was sent %q, %v", req.Attempt, got, err)
+				}
+				if req.Attempt == 1 {
+					return nil, upstreamError()
+				}
+				return &provider.TransferResponse{Body: io.NopCloser(strings.NewReader("ok"))}, nil
+			}
+			e, _ := build(steady(), f)
+			req := download()
+			if unsafe {
+				req.Operation = "files.upload"
+			}
+			data := strings.NewReader("read payload")
+			_, _ = io.CopyN(io.Discard, data, 5) // what the caller has taken is not sent
+			req.Data, req.DataLength = data, 7
+			resp, report, err := e.Transfer(t.Context(), req)
+			if unsafe {
+				wantCode(t, err, provider.CodeUpstream)
+				if report.Attempts != 1 {
+					t.Errorf("an unsafe upload was sent %d times", report.Attempts)
 				}
 			} else if err != nil || report.Attempts != 2 {
 				t.Errorf("%v after %d attempts, want success after 2", err, report.Attempts)
