@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"strings"
@@ -113,9 +114,10 @@ func toolCall(in part) provider.ToolCall {
 	if id == "" {
 		id = "call_" + strings.ToLower(rand.Text())
 	}
-	args := string(in.FunctionCall.Args)
-	if args == "" || args == "null" {
-		args = "{}"
+	args := "{}"
+	var compact bytes.Buffer // whole answers come indented
+	if json.Compact(&compact, in.FunctionCall.Args) == nil && compact.String() != "null" {
+		args = compact.String()
 	}
 	return provider.ToolCall{
 		ID: id, Type: "function",
