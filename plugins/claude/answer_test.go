@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -24,7 +25,7 @@ func TestAnswersAreTranslated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlatform(t, name)
-			got, err := open(t, p.url, nil).Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))
+			got, err := open(t, p.URL).Call(t.Context(), plugintest.Request(provider.OpChat, `{`+hi+`}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +62,7 @@ func TestAnswersAreTranslated(t *testing.T) {
 func contentOf(t testing.TB, name string) string {
 	t.Helper()
 	var a answer
-	if err := json.Unmarshal(testdata(t, "answers/"+name+".json"), &a); err != nil {
+	if err := json.Unmarshal(plugintest.Testdata(t, "answers/"+name+".json"), &a); err != nil {
 		t.Fatal(err)
 	}
 	return string(encoded(a.Content))
@@ -74,7 +75,7 @@ func TestEveryStopReasonHasAFinishReason(t *testing.T) {
 		"tool_use": "tool_calls", "pause_turn": "length", "refusal": "content_filter", "of_tomorrow": "stop",
 	} {
 		url := say(t, "application/json", fmt.Sprintf(`{"id":"m","model":"x","content":[],"stop_reason":%q,"stop_sequence":"E","stop_details":{"explanation":"No."}}`, reason))
-		got, err := open(t, url, nil).Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))
+		got, err := open(t, url).Call(t.Context(), plugintest.Request(provider.OpChat, `{`+hi+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,11 +96,11 @@ func TestTheAnswerGoesBackAsItCame(t *testing.T) {
 	for _, mode := range []provider.Mode{provider.ModeCall, provider.ModeStream} {
 		for _, name := range []string{"tools", "foreign"} {
 			p := newPlatform(t, name)
-			conn := open(t, p.url, nil)
+			conn := open(t, p.URL)
 			var message map[string]any
 			var content []any
 			if mode == provider.ModeCall {
-				got, err := conn.Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))
+				got, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, `{`+hi+`}`))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -110,20 +111,20 @@ func TestTheAnswerGoesBackAsItCame(t *testing.T) {
 				message = body.Choices[0].Message
 				decode(t, contentOf(t, name), &content)
 			} else {
-				got, err := stream(t, conn, request(provider.OpChat, `{`+hi+`}`))
+				got, err := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, `{`+hi+`}`))
 				if err != nil {
 					t.Fatal(err)
 				}
-				message, content = assemble(t, got.chunks), streamedContent[name](t)
+				message, content = assemble(t, got.Chunks), streamedContent[name](t)
 			}
-			<-p.requests
+			<-p.Requests
 			message["role"] = "assistant"
 			body := map[string]any{"messages": []any{map[string]any{"role": "user", "content": "hi"}, message, map[string]any{"role": "user", "content": "on"}}}
-			if _, err := conn.Call(t.Context(), request(provider.OpChat, string(encoded(body)))); err != nil {
+			if _, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, string(encoded(body)))); err != nil {
 				t.Fatal(err)
 			}
 			var sent struct{ Messages []struct{ Content []any } }
-			decode(t, string((<-p.requests).body), &sent)
+			decode(t, (<-p.Requests).Body, &sent)
 			if got := withoutNull(sent.Messages[1].Content); !reflect.DeepEqual(got, withoutNull(content)) {
 				t.Errorf("%s %s:\ngot  %s\nwant %s", mode, name, encoded(got), encoded(content))
 			}

@@ -1,75 +1,33 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 func TestDocumentedErrorsAreClassified(t *testing.T) {
 	t.Parallel()
-	var cases []struct {
-		Name    string            `json:"name"`
-		Status  int               `json:"status"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
-		Want    struct {
-			Code       provider.Code `json:"code"`
-			Status     int           `json:"status"`
-			Type       string        `json:"type"`
-			Param      string        `json:"param"`
-			Message    string        `json:"message"`
-			RetryAfter string        `json:"retry_after"`
-			Retry      string        `json:"retry"`
-			RequestID  string        `json:"request_id"`
-		} `json:"want"`
-	}
-	decode(t, string(testdata(t, "errors.json")), &cases)
-	hints := map[string]provider.RetryHint{"": provider.RetryUnspecified, "always": provider.RetryAlways, "never": provider.RetryNever}
-	for _, tt := range cases {
-		t.Run(tt.Name, func(t *testing.T) {
-			t.Parallel()
-			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-				body := []byte(tt.Body)
-				w.Header().Set("Content-Type", "application/json")
-				var page string
-				if json.Unmarshal(body, &page) == nil {
-					body = []byte(page)
-					w.Header().Set("Content-Type", "text/html")
-				}
-				for name, value := range tt.Headers {
-					w.Header().Set(name, value)
-				}
-				w.WriteHeader(tt.Status)
-				_, _ = w.Write(body)
-			})
-			conn := open(t, url, nil)
-			after, _ := time.ParseDuration(tt.Want.RetryAfter) // "" is none
-			want := provider.Error{
-				Code: tt.Want.Code, StatusCode: tt.Want.Status, Message: tt.Want.Message, Type: tt.Want.Type, Param: tt.Want.Param,
-				RetryAfter: after, Retry: hints[tt.Want.Retry], Source: provider.SourceUpstream, RequestID: tt.Want.RequestID,
-			}
-			failures := map[string]error{}
-			for _, op := range []string{provider.OpChat, opMessages, opCountTokens, provider.OpModels} {
-				_, failures[op] = conn.Call(t.Context(), request(op, `{`+hi+`}`))
-			}
-			for _, op := range []string{provider.OpChat, opMessages} {
-				_, failures[op+", a stream"] = stream(t, conn, request(op, `{`+hi+`}`))
-			}
-			for op, err := range failures {
-				got := *wantError(t, err, want.Code)
-				got.Cause = nil
-				if got != want {
-					t.Errorf("%s: got  %+v\nwant %+v", op, got, want)
-				}
-			}
-		})
+	plugintest.CheckErrors(t, open, provider.OpChat, `{`+hi+`}`)
+	plugintest.CheckErrors(t, open, opMessages, `{`+hi+`}`)
+}
+
+func TestErrorsOfTheOtherOperationsAreClassifiedToo(t *testing.T) {
+	t.Parallel()
+	conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("x-should-retry", "false")
+		plugintest.Write(w, statusOverloaded, "application/json", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`)
+	}))
+	for _, op := range []string{opCountTokens, provider.OpModels} {
+		_, err := conn.Call(t.Context(), plugintest.Request(op, `{`+hi+`}`))
+		if e := plugintest.WantError(t, err, provider.CodeOverloaded); e.Retry != provider.RetryNever || e.IsTransient() {
+			t.Errorf("%s: the service's word on retrying was not heard: %+v", op, e)
+		}
 	}
 }
 
@@ -98,9 +56,9 @@ func TestKeysNeverShowInErrors(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				conn := openWithKey(t, serve(t, handler), key, map[string]any{"auth_token": token})
-				_, callErr := conn.Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))
-				_, streamErr := stream(t, conn, request(opMessages, `{`+hi+`}`))
+				conn := openWith(t, plugintest.Serve(t, handler), key, plugintest.Settings{"auth_token": token})
+				_, callErr := conn.Call(t.Context(), plugintest.Request(provider.OpChat, `{`+hi+`}`))
+				_, streamErr := plugintest.Stream(t, conn, plugintest.Request(opMessages, `{`+hi+`}`))
 				for _, err := range []error{callErr, streamErr} {
 					if err == nil {
 						t.Fatal("got no error")
@@ -119,10 +77,10 @@ func TestKeysNeverShowInErrors(t *testing.T) {
 func TestAServiceThatIsNotThereIsUnreachable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(nil)
-	conn := open(t, server.URL, nil)
+	conn := open(t, server.URL)
 	server.Close()
-	_, err := conn.Call(t.Context(), request(provider.OpChat, `{`+hi+`}`))
-	wantError(t, err, provider.CodeUnreachable)
-	_, err = stream(t, conn, request(opMessages, `{`+hi+`}`))
-	wantError(t, err, provider.CodeUnreachable)
+	_, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, `{`+hi+`}`))
+	plugintest.WantError(t, err, provider.CodeUnreachable)
+	_, err = plugintest.Stream(t, conn, plugintest.Request(opMessages, `{`+hi+`}`))
+	plugintest.WantError(t, err, provider.CodeUnreachable)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/providertest"
 )
@@ -13,16 +14,16 @@ import (
 func TestMessagesPassByteForByte(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, "tools")
-	conn := open(t, p.url, nil)
+	conn := open(t, p.URL)
 	const body = `{ "max_tokens":5, "messages":[{"role":"user","content":"h\u0069"}] , "model":"claude-x","top_k":3 }`
-	got, err := conn.Call(t.Context(), request(opMessages, body))
+	got, err := conn.Call(t.Context(), plugintest.Request(opMessages, body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent := <-p.requests; string(sent.body) != body || sent.path != pathMessages {
-		t.Errorf("sent %s %s", sent.path, sent.body)
+	if sent := <-p.Requests; sent.Body != body || sent.URL.Path != pathMessages {
+		t.Errorf("sent %s %s", sent.URL.Path, sent.Body)
 	}
-	if string(got.Body) != string(testdata(t, "answers/tools.json")) {
+	if string(got.Body) != string(plugintest.Testdata(t, "answers/tools.json")) {
 		t.Errorf("got %s", got.Body)
 	}
 	if got.FinishReason != "tool_calls" || got.Model != "claude-sonnet-4-5-20250929" || got.Usage == nil || *got.Usage != wantUsage {
@@ -44,20 +45,20 @@ func TestOfMessagesOnlyModelAndStreamAreSet(t *testing.T) {
 		{name: "no stream", body: `{"model":"m","stream" : true,` + tail, want: `{"model":"m","stream" : false,` + tail},
 	} {
 		p := newPlatform(t, "message")
-		req := request(opMessages, tt.body)
+		req := plugintest.Request(opMessages, tt.body)
 		req.Model = tt.model
-		conn := open(t, p.url, nil)
+		conn := open(t, p.URL)
 		var err error
 		if tt.stream {
-			_, err = stream(t, conn, req)
+			_, err = plugintest.Stream(t, conn, req)
 		} else {
 			_, err = conn.Call(t.Context(), req)
 		}
 		if err != nil {
 			t.Fatal(tt.name, err)
 		}
-		if sent := <-p.requests; string(sent.body) != tt.want {
-			t.Errorf("%s: sent %s\nwant %s", tt.name, sent.body, tt.want)
+		if sent := <-p.Requests; sent.Body != tt.want {
+			t.Errorf("%s: sent %s\nwant %s", tt.name, sent.Body, tt.want)
 		}
 	}
 	if got := string(setField([]byte(` {} `), "model", []byte(`"m"`))); got != ` {"model":"m"} ` {
@@ -69,21 +70,21 @@ func TestEventsOfMessagesPassAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"message", "tools", "foreign"} {
 		p := newPlatform(t, name)
-		got, err := stream(t, open(t, p.url, nil), request(opMessages, `{"model":"m","max_tokens":5,`+hi+`}`))
+		got, err := plugintest.Stream(t, open(t, p.URL), plugintest.Request(opMessages, `{"model":"m","max_tokens":5,`+hi+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		var want []string
-		for line := range strings.SplitSeq(string(testdata(t, "streams/"+name+".sse")), "\n") {
+		for line := range strings.SplitSeq(string(plugintest.Testdata(t, "streams/"+name+".sse")), "\n") {
 			if data, ok := strings.CutPrefix(line, "data: "); ok {
 				want = append(want, data)
 			}
 		}
-		if !slices.Equal(got.chunks, want) {
-			t.Errorf("%s: got  %q\nwant %q", name, got.chunks, want)
+		if !slices.Equal(got.Chunks, want) {
+			t.Errorf("%s: got  %q\nwant %q", name, got.Chunks, want)
 		}
-		if got.meta.Model == "" || got.finish.Reason == "" || got.finish.Usage == nil || *got.finish.Usage != *got.usage {
-			t.Errorf("%s: reported %+v, %+v", name, got.meta, got.finish)
+		if got.Meta.Model == "" || got.Finish.Reason == "" || got.Finish.Usage == nil || *got.Finish.Usage != *got.Usage {
+			t.Errorf("%s: reported %+v, %+v", name, got.Meta, got.Finish)
 		}
 	}
 }
@@ -91,10 +92,10 @@ func TestEventsOfMessagesPassAsTheyAre(t *testing.T) {
 func TestTokensOfChatAreCounted(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, "")
-	req := request(opCountTokens, `{"model":"alias","temperature":0,"max_tokens":9,"user":"u","stop":["E"],"service_tier":"auto","reasoning_effort":"low","cache_control":{"type":"ephemeral"},
+	req := plugintest.Request(opCountTokens, `{"model":"alias","temperature":0,"max_tokens":9,"user":"u","stop":["E"],"service_tier":"auto","reasoning_effort":"low","cache_control":{"type":"ephemeral"},
 		"tools":[`+weather+`],"tool_choice":"auto","messages":[{"role":"system","content":"One."},{"role":"user","content":"hi"}]}`)
 	req.Model = "claude-opus-4-7"
-	got, err := open(t, p.url, nil).Call(t.Context(), req)
+	got, err := open(t, p.URL).Call(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,20 +108,20 @@ func TestTokensOfChatAreCounted(t *testing.T) {
 	}
 	const want = `{"cache_control":{"type":"ephemeral"},"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"model":"claude-opus-4-7","output_config":{"effort":"low"},` +
 		`"system":[{"type":"text","text":"One."}],"thinking":{"type":"adaptive"},"tool_choice":{"type":"auto"},"tools":[` + tool + `]}`
-	sent := <-p.requests
+	sent := <-p.Requests
 	var gotBody, wantBody any
-	decode(t, string(sent.body), &gotBody)
+	decode(t, sent.Body, &gotBody)
 	decode(t, want, &wantBody)
-	if sent.path != pathCount || string(encoded(gotBody)) != string(encoded(wantBody)) {
-		t.Errorf("sent %s %s", sent.path, sent.body)
+	if sent.URL.Path != pathCount || string(encoded(gotBody)) != string(encoded(wantBody)) {
+		t.Errorf("sent %s %s", sent.URL.Path, sent.Body)
 	}
 }
 
 func TestModelsOfAllPagesAreListed(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, "")
-	conn := open(t, p.url, nil)
-	got, err := conn.Call(t.Context(), request(provider.OpModels, `{}`))
+	conn := open(t, p.URL)
+	got, err := conn.Call(t.Context(), plugintest.Request(provider.OpModels, `{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,13 +131,13 @@ func TestModelsOfAllPagesAreListed(t *testing.T) {
 		string(list.Data[0].Extra["max_tokens"]) != "64000" || list.Data[1].ID != "claude-haiku-4-5-20251001" {
 		t.Errorf("got %s", got.Body)
 	}
-	if first, second := <-p.requests, <-p.requests; first.path != "/v1/models?limit=1000" || second.path != "/v1/models?after_id=claude-sonnet-4-5-20250929&limit=1000" {
-		t.Errorf("got %s and %s", first.path, second.path)
+	if first, second := <-p.Requests, <-p.Requests; first.URL.RequestURI() != "/v1/models?limit=1000" || second.URL.RequestURI() != "/v1/models?after_id=claude-sonnet-4-5-20250929&limit=1000" {
+		t.Errorf("got %s and %s", first.URL.RequestURI(), second.URL.RequestURI())
 	}
-	if _, err := open(t, p.url, map[string]any{"base_url": p.url + "/v1/"}).Call(t.Context(), request(provider.OpModels, `{}`)); err != nil {
+	if _, err := openWith(t, p.URL, testKey, plugintest.Settings{"base_url": p.URL + "/v1/"}).Call(t.Context(), plugintest.Request(provider.OpModels, `{}`)); err != nil {
 		t.Errorf("the version cannot be in the address: %v", err)
 	}
-	if err := conn.TestEndpoint(t.Context(), request("", "")); err != nil {
+	if err := conn.TestEndpoint(t.Context(), plugintest.Request("", "")); err != nil {
 		t.Errorf("the endpoint is not tested by its models: %v", err)
 	}
 }
@@ -144,33 +145,33 @@ func TestModelsOfAllPagesAreListed(t *testing.T) {
 func TestSettingsAndHeadersReachTheService(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, "message")
-	ask := func(key string, settings map[string]any, req *provider.Request) http.Header {
+	ask := func(key string, settings plugintest.Settings, req *provider.Request) http.Header {
 		t.Helper()
-		if _, err := openWithKey(t, p.url, key, settings).Call(t.Context(), req); err != nil {
+		if _, err := openWith(t, p.URL, key, settings).Call(t.Context(), req); err != nil {
 			t.Fatal(err)
 		}
-		return (<-p.requests).header
+		return (<-p.Requests).Header
 	}
 	body := `{` + hi + `}`
-	forwarded := request(provider.OpChat, body)
+	forwarded := plugintest.Request(provider.OpChat, body)
 	forwarded.Header = map[string]string{"anthropic-beta": "b2, b3"}
-	own := request(provider.OpChat, body)
+	own := plugintest.Request(provider.OpChat, body)
 	own.Credential = provider.NewSecret("sk-ant-of-this-call")
 	for _, tt := range []struct {
 		name                       string
 		sent                       http.Header
 		version, beta, key, bearer string
 	}{
-		{"defaults", ask(testKey, nil, request(provider.OpChat, body)), "2023-06-01", "", testKey, ""},
+		{"defaults", ask(testKey, nil, plugintest.Request(provider.OpChat, body)), "2023-06-01", "", testKey, ""},
 		{
-			"settings", ask(testKey, map[string]any{"anthropic_version": "2030-01-01", "anthropic_beta": []string{"b1", "b2"}, "headers": map[string]string{"Anthropic-Beta": "b0"}}, forwarded),
+			"settings", ask(testKey, plugintest.Settings{"anthropic_version": "2030-01-01", "anthropic_beta": []string{"b1", "b2"}, "headers": map[string]string{"Anthropic-Beta": "b0"}}, forwarded),
 			"2030-01-01", "b1,b2,b0,b3", testKey, "",
 		},
-		{"a token", ask("", map[string]any{"auth_token": "tok-1"}, request(provider.OpChat, body)), "2023-06-01", "", "", "Bearer tok-1"},
-		{"both", ask(testKey, map[string]any{"auth_token": "tok-1"}, request(provider.OpChat, body)), "2023-06-01", "", testKey, "Bearer tok-1"},
-		{"the call's own key", ask(testKey, map[string]any{"auth_token": "tok-1"}, own), "2023-06-01", "", "sk-ant-of-this-call", ""},
-		{"the call's own token", ask("", map[string]any{"auth_token": "tok-1"}, own), "2023-06-01", "", "", "Bearer sk-ant-of-this-call"},
-		{"none at all", ask("", nil, request(provider.OpChat, body)), "2023-06-01", "", "", ""},
+		{"a token", ask("", plugintest.Settings{"auth_token": "tok-1"}, plugintest.Request(provider.OpChat, body)), "2023-06-01", "", "", "Bearer tok-1"},
+		{"both", ask(testKey, plugintest.Settings{"auth_token": "tok-1"}, plugintest.Request(provider.OpChat, body)), "2023-06-01", "", testKey, "Bearer tok-1"},
+		{"the call's own key", ask(testKey, plugintest.Settings{"auth_token": "tok-1"}, own), "2023-06-01", "", "sk-ant-of-this-call", ""},
+		{"the call's own token", ask("", plugintest.Settings{"auth_token": "tok-1"}, own), "2023-06-01", "", "", "Bearer sk-ant-of-this-call"},
+		{"none at all", ask("", nil, plugintest.Request(provider.OpChat, body)), "2023-06-01", "", "", ""},
 	} {
 		got := []string{tt.sent.Get("Anthropic-Version"), tt.sent.Get("Anthropic-Beta"), tt.sent.Get("X-Api-Key"), tt.sent.Get("Authorization")}
 		if want := []string{tt.version, tt.beta, tt.key, tt.bearer}; !slices.Equal(got, want) {
@@ -181,10 +182,10 @@ func TestSettingsAndHeadersReachTheService(t *testing.T) {
 
 func TestAnthropicIsNotCalledWithoutAKey(t *testing.T) {
 	t.Parallel()
-	conn := openWithKey(t, platformURL, "", nil)
+	conn := openWith(t, platformURL, "", nil)
 	for _, op := range []string{provider.OpChat, opMessages, opCountTokens, provider.OpModels} {
-		_, err := conn.Call(t.Context(), request(op, `{`+hi+`}`))
-		if e := wantError(t, err, provider.CodeAuth); !strings.Contains(e.Message, "ANTHROPIC_API_KEY") {
+		_, err := conn.Call(t.Context(), plugintest.Request(op, `{`+hi+`}`))
+		if e := plugintest.WantError(t, err, provider.CodeAuth); !strings.Contains(e.Message, "ANTHROPIC_API_KEY") {
 			t.Errorf("got %v", e)
 		}
 	}
@@ -209,18 +210,18 @@ func TestMistakesOfSettingsNameTheirPlace(t *testing.T) {
 
 func TestBodiesThatAreNoneAreTheCallersMistake(t *testing.T) {
 	t.Parallel()
-	conn := open(t, serve(t, nil), nil)
+	conn := open(t, plugintest.Serve(t, nil))
 	for _, op := range []string{provider.OpChat, opMessages, opCountTokens} {
 		for _, body := range []string{`{"messages":7}`, `[]`, `{`} {
 			if op == opMessages && strings.HasPrefix(body, `{"`) {
 				continue // the service's business
 			}
-			_, err := conn.Call(t.Context(), request(op, body))
-			wantError(t, err, provider.CodeInvalidRequest)
+			_, err := conn.Call(t.Context(), plugintest.Request(op, body))
+			plugintest.WantError(t, err, provider.CodeInvalidRequest)
 		}
 	}
-	_, err := conn.Call(t.Context(), request(opCountTokens, `{}`))
-	if e := wantError(t, err, provider.CodeInvalidRequest); e.Param != "messages" {
+	_, err := conn.Call(t.Context(), plugintest.Request(opCountTokens, `{}`))
+	if e := plugintest.WantError(t, err, provider.CodeInvalidRequest); e.Param != "messages" {
 		t.Errorf("got %+v", e)
 	}
 }

@@ -6,26 +6,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/backplane-dev/backplane/sdk/schema"
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 )
 
 func TestTheReadmeSaysWhatTheCodeSays(t *testing.T) {
 	t.Parallel()
+	plugintest.CheckReadme(t, New().Describe())
 	data, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, m := string(data), New().Describe()
-	if table := schema.Markdown(m.Settings); !strings.Contains(readme, table) {
-		t.Errorf("the table of settings is not\n%s", table)
-	}
-	for _, op := range m.Operations {
-		var modes []string
-		for _, mode := range op.Modes {
-			modes = append(modes, string(mode))
-		}
-		want(t, readme, "| `"+op.Name+"` | "+strings.Join(modes, ", ")+" |")
-	}
+	readme := string(data)
 	for reason, word := range finishReasons {
 		want(t, readme, fmt.Sprintf("| `%s` | `%s` |", reason, word))
 	}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -19,7 +20,7 @@ const (
 // nothing of it, model and max_tokens are the defaults.
 var translations = map[string]struct {
 	body, want string
-	settings   map[string]any
+	settings   plugintest.Settings
 }{
 	"the least": {body: `{` + hi + `}`, want: `{` + hiThere + `}`},
 	"parameters": {
@@ -113,11 +114,11 @@ var translations = map[string]struct {
 		want: `{"model":"claude-opus-4-7","thinking":{"type":"adaptive"},"output_config":{"format":null,"effort":"low"},` + hiThere + `}`,
 	},
 	"an effort by setting": {
-		settings: map[string]any{"thinking": "adaptive", "max_tokens": 100},
+		settings: plugintest.Settings{"thinking": "adaptive", "max_tokens": 100},
 		body:     `{"reasoning_effort":"high",` + hi + `}`, want: `{"max_tokens":100,"thinking":{"type":"adaptive"},"output_config":{"effort":"high"},` + hiThere + `}`,
 	},
 	"a budget by setting": {
-		settings: map[string]any{"thinking": "budget"},
+		settings: plugintest.Settings{"thinking": "budget"},
 		body:     `{"model":"claude-opus-5","reasoning_effort":"low",` + hi + `}`, want: `{"model":"claude-opus-5","max_tokens":6144,"thinking":{"type":"enabled","budget_tokens":2048},` + hiThere + `}`,
 	},
 	"the caller's own thinking": {
@@ -130,7 +131,7 @@ var translations = map[string]struct {
 		want: `{"cache_control":{"type":"ephemeral","ttl":"1h"},"stop_sequences":["X"],"inference_geo":"us",` + hiThere + `}`,
 	},
 	"dropped because of the setting": {
-		settings: map[string]any{"drop_unsupported": true},
+		settings: plugintest.Settings{"drop_unsupported": true},
 		body:     `{"n":2,"presence_penalty":1,"frequency_penalty":1,"logprobs":true,"top_logprobs":2,"logit_bias":{"1":2},"modalities":["text","audio"],"audio":{"voice":"v"},"functions":[{}],"response_format":{"type":"json_object"},"temperature":1.5,` + hi + `}`,
 		want:     `{"temperature":1,` + hiThere + `}`,
 	},
@@ -142,16 +143,16 @@ func TestRequestsAreTranslated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlatform(t, "message")
-			if _, err := open(t, p.url, tt.settings).Call(t.Context(), request(provider.OpChat, tt.body)); err != nil {
+			if _, err := openWith(t, p.URL, testKey, tt.settings).Call(t.Context(), plugintest.Request(provider.OpChat, tt.body)); err != nil {
 				t.Fatal(err)
 			}
-			got := <-p.requests
+			got := <-p.Requests
 			want := map[string]any{"model": defaultModel, "max_tokens": number(defaultMaxTokens)}
 			decode(t, tt.want, &want)
 			sent := map[string]any{}
-			decode(t, string(got.body), &sent)
+			decode(t, got.Body, &sent)
 			if !reflect.DeepEqual(sent, want) {
-				t.Errorf("got  %s\nwant %s", got.body, encoded(want))
+				t.Errorf("got  %s\nwant %s", got.Body, encoded(want))
 			}
 		})
 	}
@@ -159,7 +160,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 
 func TestWhatClaudeCannotDoIsSaidWithTheFieldsName(t *testing.T) {
 	t.Parallel()
-	conn := open(t, serve(t, nil), nil)
+	conn := open(t, plugintest.Serve(t, nil))
 	for param, body := range map[string]string{
 		"n":                   `{"n":2,` + hi + `}`,
 		"presence_penalty":    `{"presence_penalty":0.5,` + hi + `}`,
@@ -199,8 +200,8 @@ func TestWhatClaudeCannotDoIsSaidWithTheFieldsName(t *testing.T) {
 		"messages[0].thinking_blocks":                  `{"messages":[{"role":"assistant","content":"x","thinking_blocks":"mm"}]}`,
 		"messages[0].content_blocks":                   `{"messages":[{"role":"assistant","content":"x","content_blocks":"mm"}]}`,
 	} {
-		_, err := conn.Call(t.Context(), request(provider.OpChat, body))
-		if e := wantError(t, err, provider.CodeInvalidRequest); e.Param != param || e.Source != provider.SourceCaller {
+		_, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, body))
+		if e := plugintest.WantError(t, err, provider.CodeInvalidRequest); e.Param != param || e.Source != provider.SourceCaller {
 			t.Errorf("%s: got %+v", param, e)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -128,15 +128,15 @@ func TestStreamsAreTranslated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlatform(t, name)
-			got, err := stream(t, open(t, p.url, nil), request(provider.OpChat, `{"stream_options":{"include_usage":true},`+hi+`}`))
+			got, err := plugintest.Stream(t, open(t, p.URL), plugintest.Request(provider.OpChat, `{"stream_options":{"include_usage":true},`+hi+`}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if lines := deltas(t, got.chunks); !slices.Equal(lines, tt.want) {
+			if lines := deltas(t, got.Chunks); !slices.Equal(lines, tt.want) {
 				t.Errorf("got  %s\nwant %s", strings.Join(lines, "\n"), strings.Join(tt.want, "\n"))
 			}
-			if got.finish.Usage == nil || *got.finish.Usage != tt.usage || got.meta.RequestID != "req_platform" || got.meta.Model != "claude-sonnet-4-5-20250929" || got.meta.RateLimits == nil {
-				t.Errorf("reported %+v, %+v", got.finish.Usage, got.meta)
+			if got.Finish.Usage == nil || *got.Finish.Usage != tt.usage || got.Meta.RequestID != "req_platform" || got.Meta.Model != "claude-sonnet-4-5-20250929" || got.Meta.RateLimits == nil {
+				t.Errorf("reported %+v, %+v", got.Finish.Usage, got.Meta)
 			}
 		})
 	}
@@ -144,15 +144,15 @@ func TestStreamsAreTranslated(t *testing.T) {
 
 func TestAStreamThatIsCancelledHasItsUsage(t *testing.T) {
 	t.Parallel()
-	recorded := string(testdata(t, "streams/message.sse"))
+	recorded := string(plugintest.Testdata(t, "streams/message.sse"))
 	first := recorded[:strings.Index(recorded, "\n\n")+2]
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	url := plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, first)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	s, err := open(t, url, nil).Stream(t.Context(), request(provider.OpChat, `{`+hi+`}`))
+	s, err := open(t, url).Stream(t.Context(), plugintest.Request(provider.OpChat, `{`+hi+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,53 +171,43 @@ func TestAStreamThatIsCancelledHasItsUsage(t *testing.T) {
 	}
 }
 
+func broken(contentType, body string, code provider.Code) plugintest.Broken {
+	return plugintest.Broken{ContentType: contentType, Parts: []string{body}, Code: code}
+}
+
 func TestStreamsThatBreakAreTypedErrors(t *testing.T) {
 	t.Parallel()
-	recorded := string(testdata(t, "streams/message.sse"))
+	recorded := string(plugintest.Testdata(t, "streams/message.sse"))
 	first := recorded[:strings.Index(recorded, "\n\n")+2]
 	withoutEnd := recorded[:strings.Index(recorded, "event: message_stop")]
 	failure := func(kind string) string {
 		return first + `event: error` + "\n" + `data: {"type":"error","error":{"type":"` + kind + `","message":"Overloaded"},"request_id":"req_1"}` + "\n\n"
 	}
-	const sse = "text/event-stream"
-	tests := map[string]struct {
-		contentType, body string
-		code              provider.Code
-	}{
-		"cut between events":     {sse, first, provider.CodeProtocol},
-		"cut before the last":    {sse, withoutEnd, provider.CodeProtocol},
-		"cut inside an event":    {sse, first + "event: content_block_delta\ndata: {\"type\":\"content_bl", provider.CodeProtocol},
-		"no event at all":        {sse, "", provider.CodeProtocol},
-		"nothing but pings":      {sse, "event: ping\ndata: {\"type\":\"ping\"}\n\n", provider.CodeProtocol},
-		"not JSON":               {sse, first + "data: <html>\n\n", provider.CodeProtocol},
-		"another dialect":        {sse, "data: {\"choices\":[]}\n\n", provider.CodeProtocol},
-		"a block before":         {sse, "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\"}}\n\n", provider.CodeProtocol},
-		"overload inside":        {sse, failure("overloaded_error"), provider.CodeOverloaded},
-		"a rate limit inside":    {sse, failure("rate_limit_error"), provider.CodeRateLimit},
-		"a failure inside":       {sse, failure("api_error"), provider.CodeUpstream},
-		"a wrong request inside": {sse, failure("invalid_request_error"), provider.CodeInvalidRequest},
-		"a time-out inside":      {sse, failure("timeout_error"), provider.CodeTimeout},
-		"an error without type":  {sse, "data: {\"error\":{\"message\":\"no\"}}\n\n", provider.CodeUpstream},
-		"a page instead":         {"text/html", "<h1>Just a moment...</h1>", provider.CodeProtocol},
-		"an error instead":       {"application/json", `{"type":"error","error":{"type":"billing_error","message":"no"}}`, provider.CodeQuota},
-		"an answer instead":      {"application/json", string(testdata(t, "answers/message.json")), provider.CodeProtocol},
-		"an event of 17 MiB":     {sse, "data: \"" + strings.Repeat("x", 17<<20) + "\"\n\n", provider.CodeProtocol},
+	cases := map[string]plugintest.Broken{
+		"cut between events":     broken(typeSSE, first, provider.CodeProtocol),
+		"cut before the last":    broken(typeSSE, withoutEnd, provider.CodeProtocol),
+		"cut inside an event":    broken(typeSSE, first+"event: content_block_delta\ndata: {\"type\":\"content_bl", provider.CodeProtocol),
+		"no event at all":        broken(typeSSE, "", provider.CodeProtocol),
+		"nothing but pings":      broken(typeSSE, "event: ping\ndata: {\"type\":\"ping\"}\n\n", provider.CodeProtocol),
+		"not JSON":               broken(typeSSE, first+"data: <html>\n\n", provider.CodeProtocol),
+		"another dialect":        broken(typeSSE, "data: {\"choices\":[]}\n\n", provider.CodeProtocol),
+		"overload inside":        broken(typeSSE, failure("overloaded_error"), provider.CodeOverloaded),
+		"a rate limit inside":    broken(typeSSE, failure("rate_limit_error"), provider.CodeRateLimit),
+		"a failure inside":       broken(typeSSE, failure("api_error"), provider.CodeUpstream),
+		"a wrong request inside": broken(typeSSE, failure("invalid_request_error"), provider.CodeInvalidRequest),
+		"a time-out inside":      broken(typeSSE, failure("timeout_error"), provider.CodeTimeout),
+		"an error without type":  broken(typeSSE, "data: {\"error\":{\"message\":\"no\"}}\n\n", provider.CodeUpstream),
+		"a page instead":         broken("text/html", "<h1>Just a moment...</h1>", provider.CodeProtocol),
+		"an error instead":       broken("application/json", `{"type":"error","error":{"type":"billing_error","message":"no"}}`, provider.CodeQuota),
+		"an answer instead":      broken("application/json", string(plugintest.Testdata(t, "answers/message.json")), provider.CodeProtocol),
+		"an event of 17 MiB":     broken(typeSSE, "data: \""+strings.Repeat("x", 17<<20)+"\"\n\n", provider.CodeProtocol),
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			conn := open(t, say(t, tt.contentType, tt.body), nil)
-			for op, body := range map[string]string{provider.OpChat: `{` + hi + `}`, opMessages: `{"max_tokens":5,` + hi + `}`} {
-				if op == opMessages && name == "a block before" {
-					continue // the caller of the raw operation reads blocks
-				}
-				_, err := stream(t, conn, request(op, body))
-				if e := wantError(t, err, tt.code); e.Source != provider.SourceUpstream || len(e.Message) > 2<<10 {
-					t.Errorf("%s: got %+v", op, e)
-				}
-			}
-		})
-	}
+	plugintest.CheckBroken(t, open, provider.OpChat, `{`+hi+`}`, cases)
+	plugintest.CheckBroken(t, open, opMessages, `{"max_tokens":5,`+hi+`}`, cases)
+	// The caller of the raw operation reads blocks.
+	plugintest.CheckBroken(t, open, provider.OpChat, `{`+hi+`}`, map[string]plugintest.Broken{
+		"a block before the message": broken(typeSSE, "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\"}}\n\n", provider.CodeProtocol),
+	})
 }
 
 func TestAnswersThatAreNoneAreTypedErrors(t *testing.T) {
@@ -233,9 +223,9 @@ func TestAnswersThatAreNoneAreTypedErrors(t *testing.T) {
 		"blocks of a kind": {`{"id":"m","content":[7]}`, provider.CodeProtocol},
 		"an error":         {`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, provider.CodeOverloaded},
 	} {
-		conn := open(t, say(t, "application/json", tt.body), nil)
+		conn := open(t, say(t, "application/json", tt.body))
 		for _, op := range []string{provider.OpChat, opCountTokens, provider.OpModels} {
-			_, err := conn.Call(t.Context(), request(op, `{`+hi+`}`))
+			_, err := conn.Call(t.Context(), plugintest.Request(op, `{`+hi+`}`))
 			if e := provider.AsError(err); e == nil || e.Code != tt.code || e.Source != provider.SourceUpstream {
 				t.Errorf("%s %s: got %v", name, op, err)
 			}
@@ -245,36 +235,10 @@ func TestAnswersThatAreNoneAreTypedErrors(t *testing.T) {
 
 func TestCancelClosesTheConnection(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"call", "stream", "stream, before its first event"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			arrived, gone := make(chan struct{}), make(chan struct{})
-			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				if mode == "stream" {
-					healthyStart(w)
-				}
-				close(arrived)
-				<-r.Context().Done()
-				close(gone)
-			})
-			conn := open(t, url, nil)
-			leave := startAndLeave(t, conn, request(provider.OpChat, `{`+hi+`}`), mode)
-			<-arrived
-			leave()
-			select {
-			case <-gone:
-			case <-time.After(time.Second):
-				t.Error("the connection is still open a second after the caller left")
-			}
-		})
-	}
-}
-
-// healthyStart sends the first event of a stream.
-func healthyStart(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	_, _ = io.WriteString(w, "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"content\":[]}}\n\n")
-	w.(http.Flusher).Flush()
+	recorded := string(plugintest.Testdata(t, "streams/message.sse"))
+	first := recorded[:strings.Index(recorded, "\n\n")+2]
+	plugintest.CheckCancel(t, open, provider.OpChat, `{`+hi+`}`, typeSSE, first)
+	plugintest.CheckCancel(t, open, opMessages, `{`+hi+`}`, typeSSE, first)
 }
 
 func TestBlocksThatComeWholeArePassedOn(t *testing.T) {
@@ -288,7 +252,7 @@ func TestBlocksThatComeWholeArePassedOn(t *testing.T) {
 		event(`{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{"a":1}}}`)+event(`{"type":"content_block_stop","index":2}`)+
 		event(`{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"lost"}}`)+event(`{"type":"of_tomorrow","x":1}`)+
 		event(`{"type":"message_delta","delta":{"stop_reason":"refusal","stop_details":{"explanation":"No."}},"usage":{"output_tokens":3}}`)+event(`{"type":"message_stop"}`))
-	got, err := stream(t, open(t, url, nil), request(provider.OpChat, `{`+hi+`}`))
+	got, err := plugintest.Stream(t, open(t, url), plugintest.Request(provider.OpChat, `{`+hi+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,10 +262,10 @@ func TestBlocksThatComeWholeArePassedOn(t *testing.T) {
 		`{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1}"}}]}`,
 		`{"refusal":"No.","content_blocks":[{"signature":"s","thinking":"Hm.","type":"thinking"},{"citations":[{"type":"char_location","cited_text":"c"}],"text":"Hi.","type":"text"},{"id":"t1","input":{"a":1},"name":"f","type":"tool_use"}]} content_filter`,
 	}
-	if lines := deltas(t, got.chunks); !slices.Equal(lines, want) {
+	if lines := deltas(t, got.Chunks); !slices.Equal(lines, want) {
 		t.Errorf("got  %s\nwant %s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
-	if got.finish.Reason != "content_filter" || got.finish.Usage.Total != 4 {
-		t.Errorf("finished with %+v", got.finish)
+	if got.Finish.Reason != "content_filter" || got.Finish.Usage.Total != 4 {
+		t.Errorf("finished with %+v", got.Finish)
 	}
 }
