@@ -44,20 +44,30 @@ func (e *endpoint) generate(ctx context.Context, req *provider.Request) (*provid
 	}
 	out := &provider.Response{Meta: resp.Meta(), Body: data}
 	answer.report(&out.Meta)
-	out.FinishReason = answer.finishReason()
+	out.FinishReason = answer.finishReason(answer.calls())
 	return out, nil
+}
+
+// calls reports whether the model calls functions.
+func (a *generateAnswer) calls() bool {
+	for i := range a.Candidates {
+		for _, p := range a.Candidates[i].Content.Parts {
+			if p.FunctionCall != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // finishReason is the canonical reason of the first candidate that has one. The
 // caller reads the answer itself, so that no reason is a failure here.
-func (a *generateAnswer) finishReason() string {
+func (a *generateAnswer) finishReason(calls bool) string {
 	if a.PromptFeedback.blocked() != nil {
 		return "content_filter"
 	}
 	for i := range a.Candidates {
-		c := &a.Candidates[i]
-		p := c.sort()
-		if reason, err := c.finish(len(p.calls) > 0); err == nil && reason != "" {
+		if reason, err := a.Candidates[i].finish(calls); err == nil && reason != "" {
 			return reason
 		}
 	}
@@ -94,6 +104,7 @@ type rawStream struct {
 	meta    provider.Meta
 	chunks  [][]byte
 	started bool
+	calls   bool // the model called functions
 	end     provider.Finish
 }
 
@@ -127,7 +138,8 @@ func (s *rawStream) event(data []byte) error {
 	if usage := a.UsageMetadata.tokens(); usage != nil {
 		s.end.Usage = usage
 	}
-	if reason := a.finishReason(); reason != "" {
+	s.calls = s.calls || a.calls()
+	if reason := a.finishReason(s.calls); reason != "" {
 		s.end.Reason = reason
 	}
 	s.chunks = append(s.chunks, data)
