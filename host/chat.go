@@ -39,7 +39,7 @@ func (h *Host) Chat(ctx context.Context, req *provider.ChatRequest) (*provider.C
 //		if err != nil {
 //			return err
 //		}
-//		fmt.Print(*chunk.Choices[0].Delta.Content)
+//		fmt.Print(chunk.Text())
 //	}
 func (h *Host) StreamChat(ctx context.Context, req *provider.ChatRequest) iter.Seq2[*provider.ChatChunk, error] {
 	return func(yield func(*provider.ChatChunk, error) bool) {

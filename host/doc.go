@@ -10,6 +10,13 @@
 //	if err := h.Start(ctx); err != nil { ... }
 //	defer h.Shutdown(context.Background())
 //	answer, err := h.Chat(ctx, &provider.ChatRequest{Model: "fast", Messages: messages})
+//	if err != nil { ... }            // a *provider.Error
+//	fmt.Println(answer.Text())
+//
+// Plugins are looked for in the folder plugins beside the program, unless the
+// configuration or [Options] names another. A plugin that is missing is no error
+// of Load: see [Setup.Missing]. A program that needs no admin API, or runs beside
+// another host of the same user, sets [Options].Admin to "off".
 //
 // Providers are separate processes: a crash of one is restarted and retried,
 // and never takes the host or another provider with it. See host/README.md for

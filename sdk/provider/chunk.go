@@ -16,6 +16,17 @@ type ChatChunk struct {
 	Extra   Extra         `json:"-"`
 }
 
+// Text is what the chunk adds to the first choice's text; "" for chunks that
+// carry something else, such as the role, a tool call or the usage.
+func (c *ChatChunk) Text() string {
+	for _, choice := range c.Choices {
+		if choice.Index == 0 && choice.Delta.Content != nil {
+			return *choice.Delta.Content
+		}
+	}
+	return ""
+}
+
 // UnmarshalJSON keeps unknown fields in Extra.
 func (c *ChatChunk) UnmarshalJSON(data []byte) error {
 	type plain ChatChunk

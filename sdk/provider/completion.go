@@ -22,6 +22,16 @@ type ChatResponse struct {
 	Meta Meta `json:"-"`
 }
 
+// Text is the first choice's text; "" if it has none, as with tool calls.
+func (r *ChatResponse) Text() string {
+	for _, choice := range r.Choices {
+		if choice.Index == 0 && choice.Message.Content != nil {
+			return *choice.Message.Content
+		}
+	}
+	return ""
+}
+
 // UnmarshalJSON keeps unknown fields in Extra.
 func (r *ChatResponse) UnmarshalJSON(data []byte) error {
 	type plain ChatResponse

@@ -100,6 +100,30 @@ func TestMistakesNameTheirField(t *testing.T) {
 	}
 }
 
+func TestTextIsEmptyWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	for chunk, want := range map[string]string{
+		`{"choices":[]}`: "",
+		`{"choices":[{"index":0,"delta":{"role":"assistant"}}]}`:                                        "",
+		`{"choices":[{"index":1,"delta":{"content":"other"}},{"index":0,"delta":{"content":"first"}}]}`: "first",
+	} {
+		var c ChatChunk
+		if err := json.Unmarshal([]byte(chunk), &c); err != nil || c.Text() != want {
+			t.Errorf("%s: %q, %v, want %q", chunk, c.Text(), err, want)
+		}
+	}
+	for answer, want := range map[string]string{
+		`{"choices":[]}`: "",
+		`{"choices":[{"index":0,"message":{"role":"assistant","content":null}}]}`: "",
+		`{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}`: "hi",
+	} {
+		var r ChatResponse
+		if err := json.Unmarshal([]byte(answer), &r); err != nil || r.Text() != want {
+			t.Errorf("%s: %q, %v, want %q", answer, r.Text(), err, want)
+		}
+	}
+}
+
 func TestContentKeepsItsForm(t *testing.T) {
 	t.Parallel()
 	for _, form := range []string{`"text"`, `""`, `null`, `[]`, `[{"type":"text","text":"a"}]`} {
