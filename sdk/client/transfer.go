@@ -59,7 +59,7 @@ func (c *Conn) transfer(ctx context.Context, cancel context.CancelCauseFunc, req
 // send uploads the caller's data in pieces, each as soon as it is read. Flow
 // control holds it back while the plugin does not read.
 func send(rpc pb.ProviderService_TransferClient, cancel context.CancelCauseFunc, req *provider.TransferRequest) {
-	buf := make([]byte, wire.MaxPiece)
+	buf := make([]byte, pieceSize(req.DataLength))
 	var sent int64
 	for {
 		n, err := req.Data.Read(buf)
@@ -81,6 +81,15 @@ func send(rpc pb.ProviderService_TransferClient, cancel context.CancelCauseFunc,
 		}
 		return
 	}
+}
+
+// pieceSize is the memory for the pieces of an upload: no more than it has, with
+// a byte to notice that it has more.
+func pieceSize(length int64) int64 {
+	if length < 0 {
+		return wire.MaxPiece
+	}
+	return min(length+1, wire.MaxPiece)
 }
 
 // uploadError is a failure to read what the caller uploads.
