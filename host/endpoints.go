@@ -99,7 +99,8 @@ func (h *Host) Endpoint(id string) (status.Endpoint, error) {
 }
 
 // Test asks the endpoint's service whether it answers and accepts the key. It
-// goes past queue, breaker and retries, and counts nowhere.
+// goes past queue, breaker and retries, and counts nowhere; the endpoint's
+// timeout holds.
 func (h *Host) Test(ctx context.Context, id string) error {
 	_, err := h.test(ctx, id)
 	return err
@@ -113,6 +114,11 @@ func (h *Host) test(ctx context.Context, id string) (status.Report, error) {
 	report := status.Report{RequestID: api.NewRequestID(), Endpoint: id, Provider: e.config.Provider, Model: e.config.Model}
 	if err := e.unavailable(); err != nil {
 		return report, err
+	}
+	if limit := e.config.Policy.Timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
 	}
 	start := time.Now()
 	err = e.plugin.TestEndpoint(ctx, &provider.Request{
