@@ -1,0 +1,2 @@
+// Package vllm is vLLM's dialect, for all providers of servers that run it.
+package vllm
