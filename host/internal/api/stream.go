@@ -24,14 +24,15 @@ func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
 	}
 	body.release()
 	defer events.Close()
-	// The core watches ctx as well. Closing the stream here makes sure that
-	// Next returns at once when the caller leaves.
-	stop := context.AfterFunc(ctx, events.Close)
+	// The core watches the context as well. Closing the stream here makes sure
+	// that Next returns at once when the caller leaves.
+	caller := x.r.Context()
+	stop := context.AfterFunc(caller, events.Close)
 	defer stop()
 	out := newSSE(x, d, events.Close)
 	defer out.close()
 	if err := x.pump(events, out); err != nil {
-		if ctx.Err() != nil {
+		if caller.Err() != nil {
 			return // nobody is there to be told
 		}
 		out.fail(err)

@@ -402,3 +402,22 @@ func TestAStreamIsClosedWhateverHappens(t *testing.T) {
 		}
 	}
 }
+
+// The limit can pass in the moment between the stream's beginning and its lift.
+func TestALimitThatPassesJustAsAStreamBeginsIsAnswered(t *testing.T) {
+	t.Parallel()
+	late := &provider.Error{Code: provider.CodeTimeout, Source: provider.SourceHost, Message: "the time was up"}
+	for _, began := range []bool{false, true} {
+		core := &fakeCore{stream: func(ctx context.Context, _ *provider.Request) (provider.EventStream, error) {
+			<-ctx.Done()
+			if began {
+				return newFakeStream(started(), chunks(`{"n":1}`)).failing(late), nil
+			}
+			return newFakeStream().failing(late), nil
+		}}
+		w := post(api.New(core, api.Options{}), "/v1/chat/completions", helloStream, "X-Backplane-Timeout", "10ms")
+		if !strings.Contains(w.Body.String(), `"error"`) || !began && w.Code != 504 {
+			t.Errorf("began %v: got %d %q", began, w.Code, w.Body)
+		}
+	}
+}
