@@ -32,6 +32,17 @@ var dialect = openaicompat.Dialect{
 	ClassifyBody: classify,
 }
 
+// settings are those of every service, but for the words about the address.
+func settings() schema.Object {
+	object := dialect.Schema()
+	for i := range object.Attributes {
+		if object.Attributes[i].Name == "base_url" {
+			object.Attributes[i].Description = "Address of the service, without the version and without a slash at the end."
+		}
+	}
+	return object
+}
+
 const versionForm = `v[0-9]+[a-z0-9]*`
 
 var endsInVersion = regexp.MustCompile(`^` + versionForm + `$`)

@@ -45,7 +45,7 @@ func (gemini) Describe() provider.Manifest {
 			{Name: opTokens, Modes: call, Description: "Counts the tokens of a conversation."},
 			{Name: provider.OpModels, Modes: call, Description: "Lists the models."},
 		},
-		Settings:   dialect.Schema(),
+		Settings:   settings(),
 		Credential: provider.Credential{Env: []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"}, Required: true},
 		Models: provider.Models{
 			Default: defaultModel,
