@@ -174,7 +174,12 @@ func (s *server) unknownPath(r *http.Request) error {
 			message: message + "; POST to /{operation}, or GET / to see the operations"}
 	}
 	near := s.nearestPath(path)
-	if near == "" {
+	switch {
+	case near != "":
+	case strings.HasPrefix(path, "/v1/"): // one of OpenAI's that has no path of its own here, such as files
+		return &problem{status: http.StatusNotFound, kind: kindInvalid, code: "not_found",
+			message: message + "; POST /v1/endpoints/{id}/{operation} reaches every operation of an endpoint, GET /v1/endpoints/{id} lists them"}
+	default:
 		near = "/v1/chat/completions or GET /v1/models"
 	}
 	return &problem{status: http.StatusNotFound, kind: kindInvalid, code: "not_found",

@@ -64,6 +64,9 @@ func TestBadRequestsAreExplainedInOpenAIsShape(t *testing.T) {
 			`{"error":{"message":"there is nothing at /v1/embeddings/; did you mean /v1/embeddings?","type":"invalid_request_error","param":null,"code":"not_found"}}`},
 		{"a path like no other", "/x", hello, nil, 404,
 			`{"error":{"message":"there is nothing at /x; did you mean /v1/chat/completions or GET /v1/models?","type":"invalid_request_error","param":null,"code":"not_found"}}`},
+		{"a path of OpenAI's that is none here", "/v1/files", hello, nil, 404,
+			`{"error":{"message":"there is nothing at /v1/files; POST /v1/endpoints/{id}/{operation} reaches every operation of an endpoint, GET /v1/endpoints/{id} lists them",` +
+				`"type":"invalid_request_error","param":null,"code":"not_found"}}`},
 		{"unknown endpoint", "/v1/endpoints/fest/chat", hello, nil, 404,
 			`{"error":{"message":"endpoint \"fest\" is not known; did you mean \"fast\"?","type":"invalid_request_error","param":"endpoint","code":"not_found"}}`},
 		{"no form", "/v1/audio/transcriptions", hello, []string{"Content-Type", "application/json"}, 400,

@@ -63,7 +63,7 @@ func (e *Endpoint) errNoKey() *provider.Error {
 		hint = " or the environment variable " + strings.Join(env, " or ")
 	}
 	return hostError(provider.Errorf(provider.CodeAuth,
-		"endpoint %q has no API key; set its api_key%s, or send a key with the request", e.id, hint))
+		"endpoint %q has no API key; set its api_key%s, or send a key with the request (header x-backplane-api-key)", e.id, hint))
 }
 
 // errClosing is the refusal of an endpoint that closes. last is the error of

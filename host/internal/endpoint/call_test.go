@@ -67,7 +67,7 @@ func TestRequestsThatCannotSucceedAreRefusedBeforeAnyCall(t *testing.T) {
 	}{
 		{"rerank", provider.CodeUnsupported, `operation "rerank" is not supported by endpoint "e"; it offers chat, embeddings, files.get, files.upload`},
 		{"files.get", provider.CodeUnsupported, `operation "files.get" of endpoint "e" cannot be called in mode "call"; it offers transfer`},
-		{"chat", provider.CodeAuth, `endpoint "e" has no API key; set its api_key or the environment variable FAKE_KEY or OTHER_KEY, or send a key with the request`},
+		{"chat", provider.CodeAuth, `endpoint "e" has no API key; set its api_key or the environment variable FAKE_KEY or OTHER_KEY, or send a key with the request (header x-backplane-api-key)`},
 	} {
 		_, report, err := e.Call(t.Context(), &provider.Request{Operation: c.operation, RequestID: "x"})
 		got := wantCode(t, err, c.code)
