@@ -18,9 +18,10 @@ type Provider interface {
 
 	// Open makes an endpoint ready for calls. It validates settings and must
 	// not contact the service: whether the service answers is asked by
-	// [Tester]. The context bounds Open alone, not the endpoint's life. A
-	// mistake in the settings is reported as a [*ConfigError], which the host
-	// shows at the line of the configuration that caused it.
+	// [Tester]. The context bounds Open alone, not the endpoint's life; an
+	// endpoint that is returned after its end is closed and not used. A mistake
+	// in the settings is reported as a [*ConfigError], which the host shows at
+	// the line of the configuration that caused it.
 	//
 	// When an endpoint changes, the host opens it again under the same ID with
 	// a higher revision, and closes the older endpoint once its calls ended.
