@@ -5,7 +5,6 @@ import "github.com/backplane-dev/backplane/sdk/openaicompat"
 // hints are fields of OpenAI's that change nothing about the answer. Groq
 // refuses requests that have them, so they are left out.
 var hints = map[string]string{
-	"stream_options":         "",
 	"prompt_cache_key":       "",
 	"prompt_cache_retention": "",
 	"safety_identifier":      "",

@@ -88,8 +88,11 @@ func TestAStreamHasItsUsageFromGroqsCorner(t *testing.T) {
 	if sent := <-f.Requests; strings.Contains(sent.Body, "stream_options") {
 		t.Errorf("sent %s", sent.Body)
 	}
-	if got.Finish.Reason != "tool_calls" || !reflect.DeepEqual(got.Finish.Usage, &usage) || len(got.Chunks) != 4 {
+	if got.Finish.Reason != "tool_calls" || !reflect.DeepEqual(got.Finish.Usage, &usage) || len(got.Chunks) != 5 {
 		t.Errorf("finished with %+v after %q", got.Finish, got.Chunks)
+	}
+	if want := `"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12,`; !strings.Contains(got.Chunks[4], want) {
+		t.Errorf("the caller asked for usage and got %s last", got.Chunks[4])
 	}
 	if !strings.Contains(got.Chunks[1], `"delta":{"reasoning_content":"Weather and time."}`) || !strings.Contains(got.Chunks[2], `"id":"call_b"`) {
 		t.Errorf("got %q", got.Chunks)

@@ -63,7 +63,10 @@ func (ed *edit) stream(op *Operation, want, noUsage bool) {
 		ed.add(jsonscan.Change{Key: "stream_options", Remove: true})
 	case want:
 		ed.add(jsonscan.Change{Key: "stream", Value: jsonTrue})
-		if op.StreamUsage && !noUsage {
+		switch {
+		case op.StreamUsage && noUsage:
+			ed.add(jsonscan.Change{Key: "stream_options", Make: ed.includeUsage, Remove: true})
+		case op.StreamUsage:
 			ed.add(jsonscan.Change{Key: "stream_options", Make: ed.includeUsage})
 		}
 	}

@@ -30,7 +30,11 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 	}
 	s := &stream{resp: resp, out: out, op: op, dialect: &e.provider.dialect, named: op.Events == Named, meta: e.meta(resp)}
 	s.keepUsage = ed.wantsUsage || !op.StreamUsage || e.provider.dialect.NoStreamUsage
+	s.makeUsage = ed.wantsUsage && e.provider.dialect.NoStreamUsage
 	if err := s.run(events); err != nil {
+		return provider.Finish{}, err
+	}
+	if err := s.sendUsage(); err != nil {
 		return provider.Finish{}, err
 	}
 	resp.Finish()
@@ -45,8 +49,10 @@ type stream struct {
 	dialect   *Dialect
 	named     bool // events are named, see [Named]
 	keepUsage bool // the caller asked for the chunk with the usage
+	makeUsage bool // and the service does not send it, see usageChunk
 
 	meta     provider.Meta
+	id       string // the chunks' own
 	started  bool
 	chunks   [][]byte // of the current batch
 	seen     bool     // a chunk was taken
@@ -143,6 +149,7 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 		}
 	}
 	s.note(f)
+	s.makeUsage = s.makeUsage && (f.usage == nil || f.choices)
 	if s.named {
 		s.over = isEnd(f.kind)
 		data = withType(data, name)
@@ -158,8 +165,11 @@ func (s *stream) note(f *facts) {
 	if s.meta.Model == "" {
 		s.meta.Model = text(f.model)
 	}
+	if s.id == "" {
+		s.id = text(f.id)
+	}
 	if s.meta.RequestID == "" {
-		s.meta.RequestID = text(f.id)
+		s.meta.RequestID = s.id
 	}
 	if f.finish != "" {
 		s.finish.Reason = f.finish
