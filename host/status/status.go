@@ -64,7 +64,7 @@ type Stats struct {
 }
 
 // Quantiles summarise durations in seconds over the endpoint's life. Values are
-// upper bounds of histogram buckets, at most 20 % above the true ones.
+// upper bounds of histogram buckets, at most 12.5 % above the true ones.
 type Quantiles struct {
 	Count uint64  `json:"count"`
 	Mean  float64 `json:"mean"`

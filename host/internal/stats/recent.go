@@ -13,6 +13,7 @@ const (
 	maxRecent     = 1024
 	maxAge        = time.Hour
 	maxErrorBytes = 512
+	maxNameBytes  = 256 // of what the caller chooses: request id, operation, model
 )
 
 // recent holds the latest requests, at most maxRecent and not older than
@@ -28,10 +29,17 @@ func (r *Recorder) Remember(req status.Request) {
 	if !r.keep.Load() {
 		return
 	}
-	if len(req.Error) > maxErrorBytes {
-		req.Error = strings.ToValidUTF8(req.Error[:maxErrorBytes], "") + "..."
-	}
+	req.ID, req.Operation, req.Model = cut(req.ID, maxNameBytes), cut(req.Operation, maxNameBytes), cut(req.Model, maxNameBytes)
+	req.Error = cut(req.Error, maxErrorBytes)
 	r.recent.add(req)
+}
+
+// cut shortens a text, and lets go of the memory of the whole.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "..."
 }
 
 // Keeps reports whether the list of recent requests is on.

@@ -203,6 +203,20 @@ func TestLongErrorsAreCutAtACharacter(t *testing.T) {
 	}
 }
 
+// A caller chooses the model's name, and may choose one of megabytes.
+func TestLongNamesDoNotFillTheMemory(t *testing.T) {
+	t.Parallel()
+	r := New(true)
+	long := strings.Repeat("m", 1<<20)
+	r.Remember(status.Request{At: time.Now(), ID: long, Operation: long, Model: long})
+	got := r.Recent(0)[0]
+	for _, text := range []string{got.ID, got.Operation, got.Model} {
+		if len(text) > maxNameBytes+3 || !strings.HasSuffix(text, "m...") {
+			t.Errorf("%d bytes are kept", len(text))
+		}
+	}
+}
+
 func TestNothingIsLostUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	r := New(true)
