@@ -51,7 +51,9 @@ func contentBlock(where string, p provider.Part) (*block, error) {
 		}
 	case "refusal":
 		var text string
-		_ = json.Unmarshal(p.Extra["refusal"], &text) // another kind of value is no text
+		if json.Unmarshal(p.Extra["refusal"], &text) != nil || text == "" {
+			return nil, nil
+		}
 		b = &block{Type: typeText, Text: text}
 	case "image_url":
 		b, err = image(where, p.ImageURL)

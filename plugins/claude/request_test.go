@@ -125,6 +125,14 @@ var translations = map[string]struct {
 		body: `{"reasoning_effort":"high","thinking":{"type":"enabled","budget_tokens":2000},` + hi + `}`,
 		want: `{"thinking":{"type":"enabled","budget_tokens":2000},` + hiThere + `}`,
 	},
+	"the caller's own effort": {
+		body: `{"model":"claude-opus-4-7","reasoning_effort":"high","output_config":{"effort":"max"},` + hi + `}`,
+		want: `{"model":"claude-opus-4-7","thinking":{"type":"adaptive"},"output_config":{"effort":"max"},` + hiThere + `}`,
+	},
+	"parts of an earlier answer": {
+		body: `{"messages":[{"role":"user","content":"a"},{"role":"assistant","annotations":[],"name":"x","content":[{"type":"text","text":"b","cache_control":{"type":"ephemeral"}},{"type":"refusal","refusal":"No."},{"type":"refusal","refusal":""}]},{"role":"user","content":"c"}]}`,
+		want: `{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":[{"type":"text","text":"b","cache_control":{"type":"ephemeral"}},{"type":"text","text":"No."}]},{"role":"user","content":[{"type":"text","text":"c"}]}]}`,
+	},
 	"service tiers": {body: `{"service_tier":"default",` + hi + `}`, want: `{"service_tier":"standard_only",` + hiThere + `}`},
 	"Anthropic's own fields": {
 		body: `{"cache_control":{"type":"ephemeral","ttl":"1h"},"stop_sequences":["X"],"inference_geo":"us",` + hi + `}`,
@@ -190,6 +198,9 @@ func TestWhatClaudeCannotDoIsSaidWithTheFieldsName(t *testing.T) {
 
 		"response_format.json_schema.schema":           `{"response_format":{"type":"json_schema","json_schema":{"name":"s"}},` + hi + `}`,
 		"tools[0].function.parameters":                 `{"tools":[{"type":"function","function":{"name":"f","parameters":7}}],` + hi + `}`,
+		"messages[1].content[0]":                       `{"messages":[{"role":"user","content":"a"},{"role":"system","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}`,
+		"messages[1].content[0].image_url.url":         `{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"image_url","image_url":{"url":"ftp://x"}}]}]}`,
+		"messages[2].content[0].image_url":             `{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"tool","tool_call_id":"c","content":[{"type":"image_url"}]}]}`,
 		"messages[0].tool_call_id":                     `{"messages":[{"role":"tool","content":"x"}]}`,
 		"messages[0].content[0]":                       `{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"x","format":"mp3"}}]}]}`,
 		"messages[0].content[1].image_url.url":         `{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"data:image/tiff;base64,AAAA"}}]}]}`,
@@ -203,6 +214,17 @@ func TestWhatClaudeCannotDoIsSaidWithTheFieldsName(t *testing.T) {
 		_, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, body))
 		if e := plugintest.WantError(t, err, provider.CodeInvalidRequest); e.Param != param || e.Source != provider.SourceCaller {
 			t.Errorf("%s: got %+v", param, e)
+		}
+	}
+}
+
+func TestAnAnswerOfNoLengthIsRefused(t *testing.T) {
+	t.Parallel()
+	conn := open(t, plugintest.Serve(t, nil))
+	for _, field := range []string{"max_tokens", "max_completion_tokens"} {
+		_, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, `{"`+field+`":0,`+hi+`}`))
+		if e := plugintest.WantError(t, err, provider.CodeInvalidRequest); e.Param != "max_tokens" {
+			t.Errorf("got %+v", e)
 		}
 	}
 }

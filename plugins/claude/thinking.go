@@ -1,10 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
-
-	"encoding/json"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
