@@ -59,6 +59,15 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	return r
 }
 
+// bytes is the memory that the request's body and upload take while it waits.
+func (r *run) bytes() int64 {
+	n := int64(len(r.req.Body))
+	if r.upload != nil {
+		n += r.upload.held
+	}
+	return n
+}
+
 // do takes a request through the chain: admission (open endpoint, declared
 // operation and mode, a key), then the retry loop around [queue slot, breaker
 // permit, attempt deadline, backend call], then the stats; the slot is free

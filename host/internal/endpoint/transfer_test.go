@@ -222,6 +222,26 @@ func TestAnUploadInMemoryIsSentAgainFromItsStart(t *testing.T) {
 	}
 }
 
+func TestUploadsInMemoryCountInTheQueue(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Queue.MaxConcurrent, policy.Queue.MaxBytes = 1, 10
+		e, _ := build(policy, transfers(func() *fakeBody { return &fakeBody{after: []time.Duration{time.Hour}} }))
+		running, _, err := e.Transfer(t.Context(), download())
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := download()
+		req.Data, req.DataLength = strings.NewReader("eleven byte"), 11
+		_, _, err = e.Transfer(t.Context(), req)
+		wantCode(t, err, provider.CodeQueueFull)
+		_ = running.Body.Close()
+		synctest.Wait()
+		wantQuiet(t, e)
+	})
+}
+
 func TestTheUploadGoesOnWhileTheAnswerIsRead(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

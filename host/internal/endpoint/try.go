@@ -56,7 +56,7 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 		return nil, r.refused(err)
 	}
 	slot, err := r.e.queue.Acquire(r.ctx, queue.Ticket{
-		Seq: r.seq, Retry: number > 1, Ungated: r.ownKey(), Bytes: int64(len(r.req.Body)), Deadline: r.deadline,
+		Seq: r.seq, Retry: number > 1, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
 	})
 	now := time.Now()
 	if slot.Waited || err != nil {

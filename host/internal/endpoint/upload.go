@@ -18,6 +18,7 @@ type upload struct {
 	// length bytes from start.
 	at            io.ReaderAt
 	start, length int64
+	held          int64 // bytes of it that wait in memory
 
 	mu   sync.Mutex
 	read bool
@@ -29,6 +30,9 @@ func newUpload(req *provider.TransferRequest) *upload {
 		return nil
 	}
 	u := &upload{src: req.Data}
+	if data, ok := req.Data.(interface{ Len() int }); ok { // bytes.Reader and its kin
+		u.held = int64(data.Len())
+	}
 	src, anywhere := req.Data.(interface {
 		io.ReaderAt
 		io.Seeker
