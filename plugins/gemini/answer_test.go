@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -15,7 +16,7 @@ const hello = `{"messages":[{"role":"user","content":"hi"}]}`
 func TestAnAnswerIsTranslatedAndNothingOfItIsLost(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/chat.json")
-	got, resp := chat(t, open(t, s.url), hello)
+	got, resp := chat(t, open(t, s.URL), hello)
 	want := `{"id":"resp-7","object":"chat.completion","created":0,"model":"gemini-2.5-flash-001","choices":[{"index":0,
 		"message":{"role":"assistant","content":"Hello there.","refusal":null,"reasoning_content":"I think hard.",
 			"extra_content":{"google":{"thought_signature":"c2ln"}},
@@ -42,7 +43,7 @@ func TestAnAnswerIsTranslatedAndNothingOfItIsLost(t *testing.T) {
 func TestCallsOfFunctionsAreTranslated(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/tools.json")
-	got, resp := chat(t, open(t, s.url), hello)
+	got, resp := chat(t, open(t, s.URL), hello)
 	if resp.FinishReason != "tool_calls" || got.Choices[0].Message.Content != nil {
 		t.Errorf("got %s", resp.Body)
 	}
@@ -61,16 +62,16 @@ func TestCallsOfFunctionsAreTranslated(t *testing.T) {
 func TestAnAnswerSentBackAsItCameSaysTheSame(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/tools.json")
-	conn := open(t, s.url)
+	conn := open(t, s.URL)
 	got, _ := chat(t, conn, hello)
-	<-s.requests
+	<-s.Requests
 	message, err := json.Marshal(got.Choices[0].Message)
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := got.Choices[0].Message.ToolCalls[0].ID
 	chat(t, conn, `{"messages":[{"role":"user","content":"hi"},`+string(message)+`,{"role":"tool","tool_call_id":"`+id+`","content":"7"},{"role":"tool","tool_call_id":"fc-2","content":"8"}]}`)
-	sameJSON(t, string((<-s.requests).body), `{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"role":"model","parts":[
+	sameJSON(t, (<-s.Requests).Body, `{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"role":"model","parts":[
 		{"functionCall":{"id":"`+id+`","name":"weather","args":{"city":"Bern"}},"thoughtSignature":"c2ln"},{"functionCall":{"id":"fc-2","name":"now","args":{}}}]},
 		{"role":"user","parts":[{"functionResponse":{"id":"`+id+`","name":"weather","response":{"output":"7"}}},{"functionResponse":{"id":"fc-2","name":"now","response":{"output":"8"}}}]}]}`)
 }
@@ -78,7 +79,7 @@ func TestAnAnswerSentBackAsItCameSaysTheSame(t *testing.T) {
 func TestCandidatesBecomeChoices(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/two.json")
-	got, _ := chat(t, open(t, s.url), hello)
+	got, _ := chat(t, open(t, s.URL), hello)
 	if len(got.Choices) != 2 || got.Choices[0].FinishReason != "length" || got.Choices[1].FinishReason != "content_filter" || got.Choices[1].Index != 1 {
 		t.Errorf("got %+v", got.Choices)
 	}
@@ -108,18 +109,18 @@ func TestEveryFinishReasonHasItsWordOrItsError(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			body := `{"candidates":[{"content":{"parts":[{"text":"half"}]},"finishReason":"` + reason + `","finishMessage":"so it is"}]}`
-			conn := open(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.URL.Path, "stream") {
 					says(200, "text/event-stream", "data: "+body+"\n\n")(w, r)
 					return
 				}
 				says(200, "application/json", body)(w, r)
 			}))
-			got, callErr := conn.Call(t.Context(), request(provider.OpChat, hello))
-			streamed, streamErr := stream(t, conn, request(provider.OpChat, hello))
+			got, callErr := conn.Call(t.Context(), plugintest.Request(provider.OpChat, hello))
+			streamed, streamErr := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, hello))
 			if code, failed := strings.CutPrefix(want, "!"); failed {
 				for _, err := range []error{callErr, streamErr} {
-					e := wantError(t, err, provider.Code(code))
+					e := plugintest.WantError(t, err, provider.Code(code))
 					if e.Source != provider.SourceUpstream || reason != "" && finishReasons[reason] == "" && failures[reason] != "" && !strings.Contains(e.Message, reason+": so it is") {
 						t.Errorf("got %+v", e)
 					}
@@ -129,19 +130,21 @@ func TestEveryFinishReasonHasItsWordOrItsError(t *testing.T) {
 			if callErr != nil || streamErr != nil {
 				t.Fatal(callErr, streamErr)
 			}
-			if got.FinishReason != want || streamed.finish.Reason != want {
-				t.Errorf("got %q and %q, want %q", got.FinishReason, streamed.finish.Reason, want)
+			if got.FinishReason != want || streamed.Finish.Reason != want {
+				t.Errorf("got %q and %q, want %q", got.FinishReason, streamed.Finish.Reason, want)
 			}
-			if last := streamed.chunks[len(streamed.chunks)-1]; !strings.Contains(last, `"finish_reason":"`+want+`"`) {
+			if last := streamed.Chunks[len(streamed.Chunks)-1]; !strings.Contains(last, `"finish_reason":"`+want+`"`) {
 				t.Errorf("the last chunk is %s", last)
 			}
 		})
 	}
-	if s := geminiSpec(); s != nil {
-		for _, word := range s.doc.Components.Schemas["Candidate"].Value.Properties["finishReason"].Value.Enum {
-			if _, ok := endings[word.(string)]; !ok {
-				t.Errorf("the description's %q is not in the table", word)
-			}
+	words := description().Enum("Candidate", "finishReason")
+	if description().There() && len(words) < 20 {
+		t.Errorf("the description has the words %v", words)
+	}
+	for _, word := range words {
+		if _, ok := endings[word]; !ok {
+			t.Errorf("the description's %q is not in the table", word)
 		}
 	}
 }
@@ -149,23 +152,23 @@ func TestEveryFinishReasonHasItsWordOrItsError(t *testing.T) {
 func TestAPromptThatIsRefusedIsATypedError(t *testing.T) {
 	t.Parallel()
 	const body = `{"promptFeedback":{"blockReason":"SAFETY","safetyRatings":[{"category":"HARM_CATEGORY_HARASSMENT","probability":"HIGH"},{"category":"HARM_CATEGORY_HATE_SPEECH","probability":"LOW"}]},"usageMetadata":{"promptTokenCount":5},"responseId":"resp-3"}`
-	conn := open(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+	conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "stream") {
 			says(200, "text/event-stream", "data: "+body+"\n\n")(w, r)
 			return
 		}
 		says(200, "application/json", body)(w, r)
 	}))
-	_, callErr := conn.Call(t.Context(), request(provider.OpChat, hello))
-	got, streamErr := stream(t, conn, request(provider.OpChat, hello))
+	_, callErr := conn.Call(t.Context(), plugintest.Request(provider.OpChat, hello))
+	got, streamErr := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, hello))
 	for _, err := range []error{callErr, streamErr} {
-		e := wantError(t, err, provider.CodeContentFilter)
+		e := plugintest.WantError(t, err, provider.CodeContentFilter)
 		if e.UpstreamCode != "SAFETY" || e.Type != "PROMPT_BLOCKED" || e.Source != provider.SourceUpstream || e.RequestID != "resp-3" ||
 			e.Message != "gemini refused the prompt: SAFETY (harassment high)" || e.StatusCode != 200 {
 			t.Errorf("got %+v", e)
 		}
 	}
-	if got.meta != nil {
+	if got.Meta.Status != 0 {
 		t.Error("the stream began although nothing came")
 	}
 }
@@ -188,13 +191,13 @@ func TestAnswersThatAreNoneAreTypedErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn := open(t, serve(t, says(200, tt.contentType, tt.body)))
+			conn := open(t, plugintest.Serve(t, says(200, tt.contentType, tt.body)))
 			for _, op := range []string{provider.OpChat, opGenerate} {
-				_, err := conn.Call(t.Context(), request(op, hello))
+				_, err := conn.Call(t.Context(), plugintest.Request(op, hello))
 				if op == opGenerate && strings.HasPrefix(name, "no word") {
 					continue // the caller of raw requests reads it himself
 				}
-				if e := wantError(t, err, tt.code); e.Source != provider.SourceUpstream {
+				if e := plugintest.WantError(t, err, tt.code); e.Source != provider.SourceUpstream {
 					t.Errorf("%s: got %+v", op, e)
 				}
 			}

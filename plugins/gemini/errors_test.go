@@ -1,66 +1,18 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 func TestDocumentedErrorsAreClassified(t *testing.T) {
 	t.Parallel()
-	var cases []struct {
-		Name    string            `json:"name"`
-		Status  int               `json:"status"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
-		Want    struct {
-			Code         provider.Code `json:"code"`
-			Type         string        `json:"type"`
-			UpstreamCode string        `json:"upstream_code"`
-			Param        string        `json:"param"`
-			RetryAfter   string        `json:"retry_after"`
-		} `json:"want"`
-	}
-	if err := json.Unmarshal(testdata(t, "errors.json"), &cases); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range cases {
-		t.Run(tt.Name, func(t *testing.T) {
-			t.Parallel()
-			after, _ := time.ParseDuration(tt.Want.RetryAfter) // "" is none
-			want := provider.Error{
-				Code: tt.Want.Code, StatusCode: tt.Status, Type: tt.Want.Type, UpstreamCode: tt.Want.UpstreamCode,
-				Param: tt.Want.Param, RetryAfter: after, Source: provider.SourceUpstream,
-			}
-			conn := open(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
-				kind, body := "application/json; charset=UTF-8", string(tt.Body)
-				if json.Unmarshal(tt.Body, &body) == nil { // a page, not JSON
-					kind = "text/html"
-				}
-				for name, value := range tt.Headers {
-					w.Header().Set(name, value)
-				}
-				says(tt.Status, kind, body)(w, r)
-			}))
-			_, callErr := conn.Call(t.Context(), request(provider.OpChat, hello))
-			_, streamErr := stream(t, conn, request(provider.OpChat, hello))
-			_, modelsErr := conn.Call(t.Context(), request(provider.OpModels, ""))
-			for mode, err := range map[string]error{"call": callErr, "stream": streamErr, "models": modelsErr} {
-				got := *wantError(t, err, want.Code)
-				if got.Message == "" || strings.Contains(got.Message, "<") {
-					t.Errorf("%s: said %q", mode, got.Message)
-				}
-				got.Cause, got.Message = nil, ""
-				if got != want {
-					t.Errorf("%s: got  %+v\nwant %+v", mode, got, want)
-				}
-			}
-		})
-	}
+	plugintest.CheckErrors(t, open, provider.OpChat, hello)
 }
 
 func TestErrorsInAStreamHaveTheClassOfTheirWords(t *testing.T) {
@@ -68,9 +20,9 @@ func TestErrorsInAStreamHaveTheClassOfTheirWords(t *testing.T) {
 	for word, want := range statuses {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
-			_, err := stream(t, open(t, serve(t, says(200, "text/event-stream",
-				`data: {"error":{"message":"no","status":"`+word+`","details":[{"retryDelay":"9s"}]}}`+"\n\n"))), request(provider.OpChat, hello))
-			if e := wantError(t, err, want); e.Type != word || e.Message != "no" || e.RetryAfter != 9*time.Second {
+			_, err := plugintest.Stream(t, open(t, plugintest.Serve(t, says(200, "text/event-stream",
+				`data: {"error":{"message":"no","status":"`+word+`","details":[{"retryDelay":"9s"}]}}`+"\n\n"))), plugintest.Request(provider.OpChat, hello))
+			if e := plugintest.WantError(t, err, want); e.Type != word || e.Message != "no" || e.RetryAfter != 9*time.Second {
 				t.Errorf("got %+v", e)
 			}
 		})
@@ -90,9 +42,9 @@ func TestKeysNeverShowInErrors(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				conn := openWith(t, serve(t, handler), key, "", nil)
-				_, callErr := conn.Call(t.Context(), request(provider.OpChat, hello))
-				_, streamErr := stream(t, conn, request(provider.OpChat, hello))
+				conn := plugintest.Open(t, New(), plugintest.Settings{"base_url": plugintest.Serve(t, handler)}, key)
+				_, callErr := conn.Call(t.Context(), plugintest.Request(provider.OpChat, hello))
+				_, streamErr := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, hello))
 				for _, err := range []error{callErr, streamErr} {
 					if err == nil {
 						t.Fatal("got no error")
@@ -111,17 +63,17 @@ func TestKeysNeverShowInErrors(t *testing.T) {
 func TestTheKeyTravelsInItsHeaderAlone(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "")
-	conn := open(t, s.url)
+	conn := open(t, s.URL)
 	bodies := map[string]string{
 		provider.OpChat: hello, opGenerate: `{"contents":[{"parts":[{"text":"hi"}]}]}`, opTokens: hello,
 		provider.OpModels: "", provider.OpEmbeddings: `{"input":"hi"}`,
 	}
 	for op, body := range bodies {
-		if _, err := conn.Call(t.Context(), request(op, body)); err != nil {
+		if _, err := conn.Call(t.Context(), plugintest.Request(op, body)); err != nil {
 			t.Fatal(op, err)
 		}
-		got := <-s.requests
-		if got.header.Get(keyHeader) != testKey || strings.Contains(got.path+got.query+string(got.body), testKey) || got.header.Get("Authorization") != "" {
+		got := <-s.Requests
+		if got.Header.Get(keyHeader) != testKey || strings.Contains(got.URL.Path+got.URL.RawQuery+got.Body, testKey) || got.Header.Get("Authorization") != "" {
 			t.Errorf("%s: got %+v", op, got)
 		}
 	}
@@ -130,22 +82,22 @@ func TestTheKeyTravelsInItsHeaderAlone(t *testing.T) {
 func TestWithoutAKeyNothingIsSent(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "")
-	conn := openWith(t, s.url, "", "", nil)
+	conn := plugintest.Open(t, New(), plugintest.Settings{"base_url": s.URL}, "")
 	for _, op := range []string{provider.OpChat, opGenerate, opTokens, provider.OpModels} {
-		_, err := conn.Call(t.Context(), request(op, hello))
-		if e := wantError(t, err, provider.CodeAuth); !strings.Contains(e.Message, "GEMINI_API_KEY") || !strings.Contains(e.Message, "GOOGLE_API_KEY") {
+		_, err := conn.Call(t.Context(), plugintest.Request(op, hello))
+		if e := plugintest.WantError(t, err, provider.CodeAuth); !strings.Contains(e.Message, "GEMINI_API_KEY") || !strings.Contains(e.Message, "GOOGLE_API_KEY") {
 			t.Errorf("%s: got %v", op, e)
 		}
 	}
-	if len(s.requests) > 0 {
+	if len(s.Requests) > 0 {
 		t.Error("the service was asked all the same")
 	}
-	own := request(provider.OpChat, hello)
+	own := plugintest.Request(provider.OpChat, hello)
 	own.Credential = provider.NewSecret("AIzaSyOfThisCall0000000")
 	if _, err := conn.Call(t.Context(), own); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-s.requests; got.header.Get(keyHeader) != "AIzaSyOfThisCall0000000" {
-		t.Errorf("the key of the call was not used: %+v", got.header)
+	if got := <-s.Requests; got.Header.Get(keyHeader) != "AIzaSyOfThisCall0000000" {
+		t.Errorf("the key of the call was not used: %+v", got.Header)
 	}
 }

@@ -3,19 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/client"
 	"github.com/backplane-dev/backplane/sdk/provider"
-	"github.com/backplane-dev/backplane/sdk/providertest"
 )
 
 // A key as Google makes them, and one that no pattern recognises.
@@ -24,71 +20,30 @@ const (
 	plainKey = "correct horse battery staple"
 )
 
-// testdata returns a file of the folder testdata.
-func testdata(t testing.TB, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-// received is a request that the fake service got.
-type received struct {
-	method, path, query string
-	header              http.Header
-	body                []byte
-}
-
-// service is a fake of the Generative Language API, written from its
+// newService starts a fake of the Generative Language API, written from its
 // description. It holds requests and answers against the description where that
-// is at hand. Without a file to answer with it says the last text back.
-type service struct {
-	t        testing.TB
-	url      string
-	answer   string // a file in testdata
-	spec     *spec
-	requests chan received
-}
-
-func newService(t testing.TB, answer string) *service {
+// is at hand. It answers with a file in testdata or, without one, says the last
+// text back.
+func newService(t testing.TB, answer string) *plugintest.Service {
 	t.Helper()
-	s := &service{t: t, answer: answer, spec: geminiSpec(), requests: make(chan received, 64)}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	s.url = server.URL
-	return s
-}
-
-// ServeHTTP implements [http.Handler].
-func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the caller left
-	}
-	s.requests <- received{r.Method, r.URL.Path, r.URL.RawQuery, r.Header, body}
-	s.spec.checkRequest(s.t, r, body)
-	var answer []byte
-	if s.answer != "" {
-		answer = testdata(s.t, s.answer)
-	}
-	if strings.HasSuffix(s.answer, ".sse") {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for event := range bytes.SplitAfterSeq(answer, []byte("\n\n")) {
-			s.spec.checkEvent(s.t, event)
-			_, _ = w.Write(event) // a failure is seen by the reader
-			w.(http.Flusher).Flush()
+	check := func(r *http.Request, body []byte) { description().CheckRequest(t, described(r), body) }
+	return plugintest.NewService(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case answer == "":
+			healthy(w, r)
+		case strings.HasSuffix(answer, ".sse"):
+			w.Header().Set("Content-Type", "text/event-stream")
+			for event := range bytes.SplitAfterSeq(plugintest.Testdata(t, answer), []byte("\n\n")) {
+				checkEvent(t, event)
+				_, _ = w.Write(event) // a failure is seen by the reader
+				w.(http.Flusher).Flush()
+			}
+		default:
+			data := plugintest.Testdata(t, answer)
+			description().CheckAnswer(t, described(r), "application/json", data)
+			plugintest.Write(w, http.StatusOK, "application/json; charset=UTF-8", string(data))
 		}
-		return
-	}
-	if answer == nil {
-		healthy(w, r, body)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	s.spec.checkAnswer(s.t, r, w.Header(), answer)
-	_, _ = w.Write(answer) // as above
+	}, check)
 }
 
 // saidBack is the last text of a request.
@@ -111,7 +66,11 @@ func saidBack(body []byte) string {
 }
 
 // healthy answers every method with success.
-func healthy(w http.ResponseWriter, r *http.Request, body []byte) {
+func healthy(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the caller left
+	}
 	const usage = `"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5},"modelVersion":"gemini-2.5-flash","responseId":"resp-1"`
 	said, _ := json.Marshal(saidBack(body)) // a string always encodes
 	var answer string
@@ -145,61 +104,21 @@ func healthy(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = io.WriteString(w, answer) // a failure is seen by the reader
 }
 
-// serve starts a fake that answers everything with h, and returns its address.
-func serve(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		h(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
 // says answers with a status, a content type and a body.
 func says(status int, contentType, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body) // a failure is seen by the reader
-	}
+	return func(w http.ResponseWriter, _ *http.Request) { plugintest.Write(w, status, contentType, body) }
 }
 
-// open serves the plugin over the real wire, with an endpoint "e" at url.
+// open serves the plugin over the real wire, with an endpoint at url.
 func open(t testing.TB, url string) *client.Conn {
 	t.Helper()
-	return openWith(t, url, testKey, "", nil)
-}
-
-func openWith(t testing.TB, url, key, model string, settings map[string]any) *client.Conn {
-	t.Helper()
-	all := map[string]any{"base_url": url}
-	for name, value := range settings {
-		all[name] = value
-	}
-	raw, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := providertest.Dial(t, New())
-	diags, err := conn.OpenEndpoint(t.Context(), provider.EndpointConfig{
-		ID: "e", Revision: 1, Model: model, Credential: provider.NewSecret(key), Settings: provider.NewSettings(raw),
-	})
-	if err != nil || len(diags) > 0 {
-		t.Fatal(err, diags)
-	}
-	return conn
-}
-
-// request makes a request of the endpoint.
-func request(op, body string) *provider.Request {
-	return &provider.Request{Endpoint: "e", Revision: 1, Operation: op, RequestID: "req_host", Attempt: 1, Body: []byte(body)}
+	return plugintest.Open(t, New(), plugintest.Settings{"base_url": url}, testKey)
 }
 
 // chat calls chat with the given fields of the body and decodes the answer.
 func chat(t testing.TB, conn *client.Conn, body string) (*provider.ChatResponse, *provider.Response) {
 	t.Helper()
-	got, err := conn.Call(t.Context(), request(provider.OpChat, body))
+	got, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,68 +129,16 @@ func chat(t testing.TB, conn *client.Conn, body string) (*provider.ChatResponse,
 	return answer, got
 }
 
-// streamed is what came of a stream.
-type streamed struct {
-	meta   *provider.Meta
-	chunks []string
-	usage  *provider.Usage
-	finish *provider.Finish
-}
-
-// typed decodes the chunks.
-func (s streamed) typed(t testing.TB) []provider.ChatChunk {
+// typed decodes the chunks of a stream.
+func typed(t testing.TB, s plugintest.Streamed) []provider.ChatChunk {
 	t.Helper()
-	all := make([]provider.ChatChunk, len(s.chunks))
-	for i, c := range s.chunks {
+	all := make([]provider.ChatChunk, len(s.Chunks))
+	for i, c := range s.Chunks {
 		if err := json.Unmarshal([]byte(c), &all[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return all
-}
-
-// stream calls an operation as a stream and reads it.
-func stream(t testing.TB, conn *client.Conn, req *provider.Request) (got streamed, err error) {
-	t.Helper()
-	s, err := conn.Stream(t.Context(), req)
-	if err != nil {
-		return got, err
-	}
-	defer s.Close()
-	for {
-		ev, err := s.Next()
-		if errors.Is(err, io.EOF) {
-			return got, nil
-		}
-		if err != nil {
-			return got, err
-		}
-		switch ev.Kind {
-		case provider.EventStarted:
-			got.meta = ev.Meta
-		case provider.EventData:
-			for _, c := range ev.Chunks {
-				got.chunks = append(got.chunks, string(c))
-			}
-		case provider.EventUsage:
-			got.usage = ev.Usage
-		case provider.EventFinished:
-			got.finish = ev.Finish
-		}
-	}
-}
-
-// wantError fails the test unless err has the code; it returns the error.
-func wantError(t testing.TB, err error, code provider.Code) *provider.Error {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("got no error, want %s", code)
-	}
-	e := provider.AsError(err)
-	if e.Code != code {
-		t.Fatalf("got %v, want code %s", e, code)
-	}
-	return e
 }
 
 // sameJSON fails the test unless both texts are the same JSON.

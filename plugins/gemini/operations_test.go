@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
+	"github.com/backplane-dev/backplane/sdk/client"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -16,14 +18,14 @@ func TestRawRequestsAndAnswersPassByteForByte(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/chat.json")
 	const body = ` {"contents": [{"role":"user","parts":[{"text":"hi\u00e9"}]}], "generationConfig":{"temperature":1.50}}`
-	got, err := open(t, s.url).Call(t.Context(), request(opGenerate, body))
+	got, err := open(t, s.URL).Call(t.Context(), plugintest.Request(opGenerate, body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent := <-s.requests; string(sent.body) != body || sent.path != "/v1beta/models/gemini-2.5-flash:generateContent" {
-		t.Errorf("sent %s to %s", sent.body, sent.path)
+	if sent := <-s.Requests; sent.Body != body || sent.URL.Path != "/v1beta/models/gemini-2.5-flash:generateContent" {
+		t.Errorf("sent %s to %s", sent.Body, sent.URL.Path)
 	}
-	if string(got.Body) != string(testdata(t, "answers/chat.json")) {
+	if string(got.Body) != string(plugintest.Testdata(t, "answers/chat.json")) {
 		t.Errorf("got %s", got.Body)
 	}
 	want := &provider.Usage{Input: 12, Output: 25, Total: 37, Cached: 4, Reasoning: 5}
@@ -35,34 +37,34 @@ func TestRawRequestsAndAnswersPassByteForByte(t *testing.T) {
 func TestRawStreamsPassEventByEvent(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "streams/tools.sse")
-	req := request(opGenerate, `{"stream":true,"model":"alias","contents":[{"role":"user","parts":[{"text":"hi"}]}]}`)
+	req := plugintest.Request(opGenerate, `{"stream":true,"model":"alias","contents":[{"role":"user","parts":[{"text":"hi"}]}]}`)
 	req.Model = "models/gemini-3-flash"
-	got, err := stream(t, open(t, s.url), req)
+	got, err := plugintest.Stream(t, open(t, s.URL), req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent := <-s.requests; string(sent.body) != `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}` ||
-		sent.path != "/v1beta/models/gemini-3-flash:streamGenerateContent" || sent.query != "alt=sse" {
-		t.Errorf("sent %s to %s?%s", sent.body, sent.path, sent.query)
+	if sent := <-s.Requests; sent.Body != `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}` ||
+		sent.URL.Path != "/v1beta/models/gemini-3-flash:streamGenerateContent" || sent.URL.RawQuery != "alt=sse" {
+		t.Errorf("sent %s to %s?%s", sent.Body, sent.URL.Path, sent.URL.RawQuery)
 	}
 	var want []string
-	for event := range strings.SplitSeq(strings.TrimSpace(string(testdata(t, "streams/tools.sse"))), "\r\n\r\n") {
+	for event := range strings.SplitSeq(strings.TrimSpace(string(plugintest.Testdata(t, "streams/tools.sse"))), "\r\n\r\n") {
 		want = append(want, strings.TrimPrefix(event, "data: "))
 	}
-	if !reflect.DeepEqual(got.chunks, want) || got.finish.Reason != "tool_calls" || got.finish.Usage.Output != 9 || got.meta.Model != "gemini-2.5-flash-001" {
-		t.Errorf("got %s\nwant %s\n%+v", got.chunks, want, got.finish)
+	if !reflect.DeepEqual(got.Chunks, want) || got.Finish.Reason != "tool_calls" || got.Finish.Usage.Output != 9 || got.Meta.Model != "gemini-2.5-flash-001" {
+		t.Errorf("got %s\nwant %s\n%+v", got.Chunks, want, got.Finish)
 	}
 }
 
 func TestARawPromptThatIsRefusedIsTheServicesAnswer(t *testing.T) {
 	t.Parallel()
 	const body = `{"promptFeedback":{"blockReason":"SAFETY"}}`
-	got, err := open(t, serve(t, says(200, "application/json", body))).Call(t.Context(), request(opGenerate, `{"contents":[]}`))
+	got, err := open(t, plugintest.Serve(t, says(200, "application/json", body))).Call(t.Context(), plugintest.Request(opGenerate, `{"contents":[]}`))
 	if err != nil || string(got.Body) != body || got.FinishReason != "content_filter" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	streamed, err := stream(t, open(t, serve(t, says(200, "text/event-stream", "data: "+body+"\n\n"))), request(opGenerate, `{"contents":[]}`))
-	if err != nil || len(streamed.chunks) != 1 || streamed.finish.Reason != "content_filter" {
+	streamed, err := plugintest.Stream(t, open(t, plugintest.Serve(t, says(200, "text/event-stream", "data: "+body+"\n\n"))), plugintest.Request(opGenerate, `{"contents":[]}`))
+	if err != nil || len(streamed.Chunks) != 1 || streamed.Finish.Reason != "content_filter" {
 		t.Errorf("got %+v, %v", streamed, err)
 	}
 }
@@ -70,16 +72,28 @@ func TestARawPromptThatIsRefusedIsTheServicesAnswer(t *testing.T) {
 func TestABodyThatIsNoObjectIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "")
-	conn := open(t, s.url)
+	conn := open(t, s.URL)
 	for _, op := range []string{opGenerate, opTokens} {
 		for _, body := range []string{"", "[]", "null", `"x"`, `{"model":5}`, "{"} {
-			_, err := conn.Call(t.Context(), request(op, body))
-			wantError(t, err, provider.CodeInvalidRequest)
+			_, err := conn.Call(t.Context(), plugintest.Request(op, body))
+			plugintest.WantError(t, err, provider.CodeInvalidRequest)
 		}
 	}
 	for _, body := range []string{`{"messages":5}`, `{"messages":[]}`, `{"model":"a b","messages":[{"role":"user","content":"x"}]}`, `{"messages":[{"role":"user","content":5}]}`} {
-		_, err := conn.Call(t.Context(), request(opTokens, body))
-		wantError(t, err, provider.CodeInvalidRequest)
+		_, err := conn.Call(t.Context(), plugintest.Request(opTokens, body))
+		plugintest.WantError(t, err, provider.CodeInvalidRequest)
+	}
+}
+
+// reopen opens the endpoint again, with a model.
+func reopen(t testing.TB, conn *client.Conn, url, model string) {
+	t.Helper()
+	diags, err := conn.OpenEndpoint(t.Context(), provider.EndpointConfig{
+		ID: "e", Revision: 2, Model: model, Credential: provider.NewSecret(testKey),
+		Settings: provider.NewSettings(json.RawMessage(`{"base_url":"` + url + `"}`)),
+	})
+	if err != nil || len(diags) > 0 {
+		t.Fatal(err, diags)
 	}
 }
 
@@ -100,7 +114,7 @@ func TestTheModelIsChosenInOrder(t *testing.T) {
 		{provider.OpEmbeddings, "", "models/text-embedding-004", "", "models/text-embedding-004"},
 	} {
 		var path string
-		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		url := plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 			path = strings.TrimPrefix(r.URL.Path, "/v1beta/")
 			says(503, "application/json", "{}")(w, r)
 		})
@@ -108,10 +122,15 @@ func TestTheModelIsChosenInOrder(t *testing.T) {
 		if tt.body != "" {
 			body = `{"model":"` + tt.body + `",` + body[1:]
 		}
-		req := request(tt.op, body)
+		req := plugintest.Request(tt.op, body)
 		req.Model = tt.request
-		_, err := openWith(t, url, testKey, tt.endpoint, nil).Call(t.Context(), req)
-		wantError(t, err, provider.CodeUpstream)
+		conn := open(t, url)
+		if tt.endpoint != "" {
+			req.Revision = 2
+			reopen(t, conn, url, tt.endpoint)
+		}
+		_, err := conn.Call(t.Context(), req)
+		plugintest.WantError(t, err, provider.CodeUpstream)
 		if model, _, _ := strings.Cut(path, ":"); model != tt.want {
 			t.Errorf("%+v: asked %s", tt, path)
 		}
@@ -121,14 +140,14 @@ func TestTheModelIsChosenInOrder(t *testing.T) {
 func TestOneTextIsEmbedded(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/embedding.json")
-	got, err := open(t, s.url).Call(t.Context(), request(provider.OpEmbeddings, `{"input":"hi","dimensions":3,"task_type":"RETRIEVAL_QUERY","title":"T","user":"u"}`))
+	got, err := open(t, s.URL).Call(t.Context(), plugintest.Request(provider.OpEmbeddings, `{"input":"hi","dimensions":3,"task_type":"RETRIEVAL_QUERY","title":"T","user":"u"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := <-s.requests
-	sameJSON(t, string(sent.body), `{"model":"models/gemini-embedding-001","content":{"parts":[{"text":"hi"}]},"outputDimensionality":3,"taskType":"RETRIEVAL_QUERY","title":"T"}`)
-	if sent.path != "/v1beta/models/gemini-embedding-001:embedContent" {
-		t.Errorf("asked %s", sent.path)
+	sent := <-s.Requests
+	sameJSON(t, sent.Body, `{"model":"models/gemini-embedding-001","content":{"parts":[{"text":"hi"}]},"outputDimensionality":3,"taskType":"RETRIEVAL_QUERY","title":"T"}`)
+	if sent.URL.Path != "/v1beta/models/gemini-embedding-001:embedContent" {
+		t.Errorf("asked %s", sent.URL.Path)
 	}
 	sameJSON(t, string(got.Body), `{"object":"list","model":"gemini-embedding-001","data":[{"object":"embedding","index":0,"embedding":[0.5,-0.25,1]}],"usage":{"prompt_tokens":3,"total_tokens":3}}`)
 	if got.Usage == nil || got.Usage.Input != 3 {
@@ -139,16 +158,16 @@ func TestOneTextIsEmbedded(t *testing.T) {
 func TestSeveralTextsAreEmbeddedTogether(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/embeddings.json")
-	got, err := open(t, s.url).Call(t.Context(), request(provider.OpEmbeddings, `{"model":"text-embedding-004","input":["a","b"],"encoding_format":"base64","dimensions":2}`))
+	got, err := open(t, s.URL).Call(t.Context(), plugintest.Request(provider.OpEmbeddings, `{"model":"text-embedding-004","input":["a","b"],"encoding_format":"base64","dimensions":2}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := <-s.requests
-	sameJSON(t, string(sent.body), `{"requests":[
+	sent := <-s.Requests
+	sameJSON(t, sent.Body, `{"requests":[
 		{"model":"models/text-embedding-004","content":{"parts":[{"text":"a"}]},"outputDimensionality":2},
 		{"model":"models/text-embedding-004","content":{"parts":[{"text":"b"}]},"outputDimensionality":2}]}`)
-	if sent.path != "/v1beta/models/text-embedding-004:batchEmbedContents" {
-		t.Errorf("asked %s", sent.path)
+	if sent.URL.Path != "/v1beta/models/text-embedding-004:batchEmbedContents" {
+		t.Errorf("asked %s", sent.URL.Path)
 	}
 	sameJSON(t, string(got.Body), `{"object":"list","model":"text-embedding-004","data":[
 		{"object":"embedding","index":0,"embedding":"AAAAPwAAgL4="},{"object":"embedding","index":1,"embedding":"AACAPwAAAEA="}]}`)
@@ -161,26 +180,26 @@ func TestEmbeddingsThatCannotBeMadeOrReadAreErrors(t *testing.T) {
 		`{"input":"x","encoding_format":"f16"}`: "encoding_format",
 		`{"input":"x","model":"../x"}`:          "model",
 	} {
-		_, err := open(t, newService(t, "").url).Call(t.Context(), request(provider.OpEmbeddings, body))
-		if e := wantError(t, err, provider.CodeInvalidRequest); e.Param != param {
+		_, err := open(t, newService(t, "").URL).Call(t.Context(), plugintest.Request(provider.OpEmbeddings, body))
+		if e := plugintest.WantError(t, err, provider.CodeInvalidRequest); e.Param != param {
 			t.Errorf("%s: got %+v", body, e)
 		}
 	}
 	for _, answer := range []string{`{}`, `{"embedding":{}}`, `{"embedding":{"values":[]}}`, `{"embeddings":[{"values":[1]},{"values":[2]}]}`, `{"embedding":{"values":"x"}}`, `x`} {
-		_, err := open(t, serve(t, says(200, "application/json", answer))).Call(t.Context(), request(provider.OpEmbeddings, `{"input":"x"}`))
-		wantError(t, err, provider.CodeProtocol)
+		_, err := open(t, plugintest.Serve(t, says(200, "application/json", answer))).Call(t.Context(), plugintest.Request(provider.OpEmbeddings, `{"input":"x"}`))
+		plugintest.WantError(t, err, provider.CodeProtocol)
 	}
 }
 
 func TestTokensOfAConversationAreCounted(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/tokens.json")
-	got, err := open(t, s.url).Call(t.Context(), request(opTokens, `{"model":"gemini-2.5-pro","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}`))
+	got, err := open(t, s.URL).Call(t.Context(), plugintest.Request(opTokens, `{"model":"gemini-2.5-pro","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := <-s.requests
-	sameJSON(t, string(sent.body), `{"generateContentRequest":{"model":"models/gemini-2.5-pro","systemInstruction":{"parts":[{"text":"Be brief."}]},
+	sent := <-s.Requests
+	sameJSON(t, sent.Body, `{"generateContentRequest":{"model":"models/gemini-2.5-pro","systemInstruction":{"parts":[{"text":"Be brief."}]},
 		"contents":[{"role":"user","parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":[{"name":"f","description":""}]}]}}`)
 	sameJSON(t, string(got.Body), `{"input_tokens":31,"totalTokens":31,"promptTokensDetails":[{"modality":"TEXT","tokenCount":31}]}`)
 	if got.Model != "gemini-2.5-pro" {
@@ -192,14 +211,14 @@ func TestTokensOfARawRequestAreCounted(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "answers/tokens.json")
 	const body = `{"contents": [{"parts": [{"text":"hi"}]}]}`
-	if _, err := open(t, s.url).Call(t.Context(), request(opTokens, body)); err != nil {
+	if _, err := open(t, s.URL).Call(t.Context(), plugintest.Request(opTokens, body)); err != nil {
 		t.Fatal(err)
 	}
-	if sent := <-s.requests; string(sent.body) != body || sent.path != "/v1beta/models/gemini-2.5-flash:countTokens" {
-		t.Errorf("sent %s to %s", sent.body, sent.path)
+	if sent := <-s.Requests; sent.Body != body || sent.URL.Path != "/v1beta/models/gemini-2.5-flash:countTokens" {
+		t.Errorf("sent %s to %s", sent.Body, sent.URL.Path)
 	}
-	_, err := open(t, serve(t, says(200, "application/json", `{"tokens":1}`))).Call(t.Context(), request(opTokens, body))
-	wantError(t, err, provider.CodeProtocol)
+	_, err := open(t, plugintest.Serve(t, says(200, "application/json", `{"tokens":1}`))).Call(t.Context(), plugintest.Request(opTokens, body))
+	plugintest.WantError(t, err, provider.CodeProtocol)
 }
 
 func TestAllPagesOfTheModelsAreRead(t *testing.T) {
@@ -209,13 +228,13 @@ func TestAllPagesOfTheModelsAreRead(t *testing.T) {
 		"p2": `{"models":[{"name":"tunedModels/mine"}],"nextPageToken":"p3"}`,
 		"p3": `{}`,
 	}
-	conn := open(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+	conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/v1beta/models" || r.URL.Query().Get("pageSize") != "1000" {
 			t.Errorf("asked %s %s", r.Method, r.URL)
 		}
 		says(200, "application/json", pages[r.URL.Query().Get("pageToken")])(w, r)
 	}))
-	got, err := conn.Call(t.Context(), request(provider.OpModels, ""))
+	got, err := conn.Call(t.Context(), plugintest.Request(provider.OpModels, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,12 +246,12 @@ func TestAllPagesOfTheModelsAreRead(t *testing.T) {
 func TestAListOfModelsWithoutAnEndIsAnError(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	conn := open(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+	conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		says(200, "application/json", fmt.Sprintf(`{"nextPageToken":"p%d"}`, asked))(w, r)
 	}))
-	_, err := conn.Call(t.Context(), request(provider.OpModels, ""))
-	wantError(t, err, provider.CodeProtocol)
+	_, err := conn.Call(t.Context(), plugintest.Request(provider.OpModels, ""))
+	plugintest.WantError(t, err, provider.CodeProtocol)
 	if asked != maxPages {
 		t.Errorf("asked %d times", asked)
 	}
@@ -241,38 +260,40 @@ func TestAListOfModelsWithoutAnEndIsAnError(t *testing.T) {
 func TestTheEndpointIsTestedByItsModels(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "")
-	if err := open(t, s.url).TestEndpoint(t.Context(), request("", "")); err != nil {
+	if err := open(t, s.URL).TestEndpoint(t.Context(), plugintest.Request("", "")); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-s.requests; got.method+" "+got.path+"?"+got.query != "GET /v1beta/models?pageSize=1" {
+	if got := <-s.Requests; got.Method+" "+got.URL.Path+"?"+got.URL.RawQuery != "GET /v1beta/models?pageSize=1" {
 		t.Errorf("got %+v", got)
 	}
-	err := open(t, serve(t, says(400, "application/json", `{"error":{"status":"INVALID_ARGUMENT","message":"x","details":[{"reason":"API_KEY_INVALID"}]}}`))).TestEndpoint(t.Context(), request("", ""))
-	wantError(t, err, provider.CodeAuth)
+	err := open(t, plugintest.Serve(t, says(400, "application/json", `{"error":{"status":"INVALID_ARGUMENT","message":"x","details":[{"reason":"API_KEY_INVALID"}]}}`))).TestEndpoint(t.Context(), plugintest.Request("", ""))
+	plugintest.WantError(t, err, provider.CodeAuth)
 }
 
 func TestUndeclaredOperationsAreUnsupported(t *testing.T) {
 	t.Parallel()
-	conn := open(t, newService(t, "").url)
+	conn := open(t, newService(t, "").URL)
 	for _, op := range []string{provider.OpCompletions, provider.OpRerank, provider.OpImagesGenerate} {
-		_, err := conn.Call(t.Context(), request(op, "{}"))
-		wantError(t, err, provider.CodeUnsupported)
+		_, err := conn.Call(t.Context(), plugintest.Request(op, "{}"))
+		plugintest.WantError(t, err, provider.CodeUnsupported)
 	}
 	for _, op := range []string{opTokens, provider.OpEmbeddings} {
-		_, err := stream(t, conn, request(op, "{}"))
-		wantError(t, err, provider.CodeUnsupported)
+		_, err := plugintest.Stream(t, conn, plugintest.Request(op, "{}"))
+		plugintest.WantError(t, err, provider.CodeUnsupported)
 	}
 }
 
 func TestSettingsHaveTheirEffect(t *testing.T) {
 	t.Parallel()
 	var path string
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	url := plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		path = r.URL.Path + " " + r.Header.Get("X-Team")
 		says(200, "application/json", `{"models":[]}`)(w, r)
 	})
-	conn := openWith(t, url+"/proxy", testKey, "", map[string]any{"api_version": "v1alpha", "headers": map[string]string{"X-Team": "a"}})
-	if _, err := conn.Call(t.Context(), request(provider.OpModels, "")); err != nil || path != "/proxy/v1alpha/models a" {
+	conn := plugintest.Open(t, New(), plugintest.Settings{
+		"base_url": url + "/proxy", "api_version": "v1alpha", "headers": map[string]string{"X-Team": "a"},
+	}, testKey)
+	if _, err := conn.Call(t.Context(), plugintest.Request(provider.OpModels, "")); err != nil || path != "/proxy/v1alpha/models a" {
 		t.Errorf("asked %s, %v", path, err)
 	}
 	for settings, at := range map[string]string{

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
 
@@ -24,12 +23,7 @@ func profile() providertest.Profile {
 	const conversation = `"messages":[{"role":"user","content":"{{prompt}}"}]`
 	return providertest.Profile{
 		Service: &providertest.Service{
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, err := io.ReadAll(r.Body)
-				if err == nil {
-					healthy(w, r, body)
-				}
-			}),
+			Handler: http.HandlerFunc(healthy),
 			Error: func(status int, message string) (contentType, body string) {
 				return "application/json", fmt.Sprintf(`{"error":{"code":%d,"message":%q,"status":%q}}`, status, message, words[status])
 			},

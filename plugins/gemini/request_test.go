@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -15,29 +16,29 @@ func TestRequestsAreTranslated(t *testing.T) {
 		Request json.RawMessage
 		Want    json.RawMessage
 	}
-	if err := json.Unmarshal(testdata(t, "requests.json"), &cases); err != nil {
+	if err := json.Unmarshal(plugintest.Testdata(t, "requests.json"), &cases); err != nil {
 		t.Fatal(err)
 	}
 	s := newService(t, "")
-	conn := open(t, s.url)
+	conn := open(t, s.URL)
 	for _, tt := range cases {
 		t.Run(tt.Name, func(t *testing.T) {
-			_, err := conn.Call(t.Context(), request(provider.OpChat, string(tt.Request)))
+			_, err := conn.Call(t.Context(), plugintest.Request(provider.OpChat, string(tt.Request)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := <-s.requests
-			sameJSON(t, string(got.body), string(tt.Want))
-			if got.query != "" || !strings.HasSuffix(got.path, ":generateContent") {
-				t.Errorf("sent to %s?%s", got.path, got.query)
+			got := <-s.Requests
+			sameJSON(t, got.Body, string(tt.Want))
+			if got.URL.RawQuery != "" || !strings.HasSuffix(got.URL.Path, ":generateContent") {
+				t.Errorf("sent to %s?%s", got.URL.Path, got.URL.RawQuery)
 			}
-			if _, err := stream(t, conn, request(provider.OpChat, string(tt.Request))); err != nil {
+			if _, err := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, string(tt.Request))); err != nil {
 				t.Fatal(err)
 			}
-			got = <-s.requests
-			sameJSON(t, string(got.body), string(tt.Want))
-			if got.query != "alt=sse" || !strings.HasSuffix(got.path, ":streamGenerateContent") {
-				t.Errorf("sent to %s?%s", got.path, got.query)
+			got = <-s.Requests
+			sameJSON(t, got.Body, string(tt.Want))
+			if got.URL.RawQuery != "alt=sse" || !strings.HasSuffix(got.URL.Path, ":streamGenerateContent") {
+				t.Errorf("sent to %s?%s", got.URL.Path, got.URL.RawQuery)
 			}
 		})
 	}
@@ -50,22 +51,22 @@ func TestWhatTheServiceCannotDoIsRefusedByName(t *testing.T) {
 		Param   string
 		Request json.RawMessage
 	}
-	if err := json.Unmarshal(testdata(t, "refused.json"), &cases); err != nil {
+	if err := json.Unmarshal(plugintest.Testdata(t, "refused.json"), &cases); err != nil {
 		t.Fatal(err)
 	}
 	s := newService(t, "")
-	conn := open(t, s.url)
+	conn := open(t, s.URL)
 	for _, tt := range cases {
 		t.Run(tt.Name, func(t *testing.T) {
-			_, callErr := conn.Call(t.Context(), request(provider.OpChat, string(tt.Request)))
-			_, streamErr := stream(t, conn, request(provider.OpChat, string(tt.Request)))
+			_, callErr := conn.Call(t.Context(), plugintest.Request(provider.OpChat, string(tt.Request)))
+			_, streamErr := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, string(tt.Request)))
 			for _, err := range []error{callErr, streamErr} {
-				e := wantError(t, err, provider.CodeInvalidRequest)
+				e := plugintest.WantError(t, err, provider.CodeInvalidRequest)
 				if e.Param != tt.Param || e.Source != provider.SourceCaller || len(e.Message) < 10 {
 					t.Errorf("got %+v, want param %s", e, tt.Param)
 				}
 			}
-			if len(s.requests) > 0 {
+			if len(s.Requests) > 0 {
 				t.Error("the service was asked all the same")
 			}
 		})

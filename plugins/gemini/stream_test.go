@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -19,24 +20,24 @@ func chunk(choices, rest string) string {
 }
 
 // sameChunks compares chunks but for the time at which they were made.
-func sameChunks(t testing.TB, got streamed, want ...string) {
+func sameChunks(t testing.TB, got plugintest.Streamed, want ...string) {
 	t.Helper()
-	if len(got.chunks) != len(want) {
-		t.Fatalf("got %d chunks, want %d: %s", len(got.chunks), len(want), strings.Join(got.chunks, "\n"))
+	if len(got.Chunks) != len(want) {
+		t.Fatalf("got %d chunks, want %d: %s", len(got.Chunks), len(want), strings.Join(got.Chunks, "\n"))
 	}
-	for i, c := range got.typed(t) {
+	for i, c := range typed(t, got) {
 		if since := time.Since(time.Unix(c.Created, 0)); since > time.Minute {
 			t.Errorf("chunk %d was made %s ago", i, since)
 		}
-		created := `"created":` + strings.SplitN(strings.SplitN(got.chunks[i], `"created":`, 2)[1], ",", 2)[0]
-		sameJSON(t, strings.Replace(got.chunks[i], created, `"created":0`, 1), want[i])
+		created := `"created":` + strings.SplitN(strings.SplitN(got.Chunks[i], `"created":`, 2)[1], ",", 2)[0]
+		sameJSON(t, strings.Replace(got.Chunks[i], created, `"created":0`, 1), want[i])
 	}
 }
 
 func TestAStreamIsTranslatedChunkByChunk(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "streams/chat.sse")
-	got, err := stream(t, open(t, s.url), request(provider.OpChat, withUsage))
+	got, err := plugintest.Stream(t, open(t, s.URL), plugintest.Request(provider.OpChat, withUsage))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,41 +50,41 @@ func TestAStreamIsTranslatedChunkByChunk(t *testing.T) {
 		chunk(`{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}`, ""),
 		chunk("", `,"usage":{"prompt_tokens":10,"completion_tokens":7,"total_tokens":17,"completion_tokens_details":{"reasoning_tokens":3}}`))
 	usage := &provider.Usage{Input: 10, Output: 7, Total: 17, Reasoning: 3}
-	if !reflect.DeepEqual(got.finish, &provider.Finish{Reason: "stop", Usage: usage}) || !reflect.DeepEqual(got.usage, usage) {
-		t.Errorf("finished with %+v, used %+v", got.finish, got.usage)
+	if !reflect.DeepEqual(got.Finish, provider.Finish{Reason: "stop", Usage: usage}) || !reflect.DeepEqual(got.Usage, usage) {
+		t.Errorf("finished with %+v, used %+v", got.Finish, got.Usage)
 	}
-	if got.meta.Model != "gemini-2.5-flash-001" || got.meta.RequestID != "resp-9" || got.meta.Status != 200 {
-		t.Errorf("started with %+v", got.meta)
+	if got.Meta.Model != "gemini-2.5-flash-001" || got.Meta.RequestID != "resp-9" || got.Meta.Status != 200 {
+		t.Errorf("started with %+v", got.Meta)
 	}
 }
 
 func TestWithoutAWishThereIsNoChunkWithTheUsage(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "streams/chat.sse")
-	got, err := stream(t, open(t, s.url), request(provider.OpChat, hello))
+	got, err := plugintest.Stream(t, open(t, s.URL), plugintest.Request(provider.OpChat, hello))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := got.chunks[len(got.chunks)-1]; !strings.Contains(last, `"finish_reason":"stop"`) || got.finish.Usage == nil {
-		t.Errorf("ended with %s, %+v", last, got.finish)
+	if last := got.Chunks[len(got.Chunks)-1]; !strings.Contains(last, `"finish_reason":"stop"`) || got.Finish.Usage == nil {
+		t.Errorf("ended with %s, %+v", last, got.Finish)
 	}
 }
 
 func TestCallsInAStreamAreNumberedAcrossItsEvents(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "streams/tools.sse")
-	got, err := stream(t, open(t, s.url), request(provider.OpChat, hello))
+	got, err := plugintest.Stream(t, open(t, s.URL), plugintest.Request(provider.OpChat, hello))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var calls []provider.ToolCall
-	for _, c := range got.typed(t) {
+	for _, c := range typed(t, got) {
 		for _, choice := range c.Choices {
 			calls = append(calls, choice.Delta.ToolCalls...)
 		}
 	}
-	if len(calls) != 3 || got.finish.Reason != "tool_calls" {
-		t.Fatalf("got %s, finished %+v", got.chunks, got.finish)
+	if len(calls) != 3 || got.Finish.Reason != "tool_calls" {
+		t.Fatalf("got %s, finished %+v", got.Chunks, got.Finish)
 	}
 	for i, want := range []provider.FunctionCall{
 		{Name: "weather", Arguments: `{"city":"Bern"}`}, {Name: "now", Arguments: "{}"}, {Name: "then", Arguments: `{"z":1}`},
@@ -100,12 +101,12 @@ func TestCallsInAStreamAreNumberedAcrossItsEvents(t *testing.T) {
 func TestCandidatesOfAStreamEndEachForItself(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "streams/two.sse")
-	got, err := stream(t, open(t, s.url), request(provider.OpChat, hello))
+	got, err := plugintest.Stream(t, open(t, s.URL), plugintest.Request(provider.OpChat, hello))
 	if err != nil {
 		t.Fatal(err)
 	}
 	texts, reasons := map[int]string{}, map[int]string{}
-	for _, c := range got.typed(t) {
+	for _, c := range typed(t, got) {
 		for _, choice := range c.Choices {
 			if choice.Delta.Content != nil {
 				texts[choice.Index] += *choice.Delta.Content
@@ -123,22 +124,22 @@ func TestCandidatesOfAStreamEndEachForItself(t *testing.T) {
 func TestAReasonInEveryEventIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "streams/stop_everywhere.sse")
-	got, err := stream(t, open(t, s.url), request(provider.OpChat, hello))
+	got, err := plugintest.Stream(t, open(t, s.URL), plugintest.Request(provider.OpChat, hello))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := strings.Join(got.chunks, "\n"); strings.Count(all, `"finish_reason":"stop"`) != 1 || !strings.Contains(all, `"content":"b"`) || got.finish.Usage.Output != 2 {
+	if all := strings.Join(got.Chunks, "\n"); strings.Count(all, `"finish_reason":"stop"`) != 1 || !strings.Contains(all, `"content":"b"`) || got.Finish.Usage.Output != 2 {
 		t.Errorf("got %s", all)
 	}
 }
 
 func TestLogprobsOfAStreamGoAlong(t *testing.T) {
 	t.Parallel()
-	conn := open(t, serve(t, says(200, "text/event-stream",
+	conn := open(t, plugintest.Serve(t, says(200, "text/event-stream",
 		`data: {"candidates":[{"content":{"parts":[{"text":"a"}]},"logprobsResult":{"chosenCandidates":[{"token":"a","logProbability":-1}]},"finishReason":"STOP"}]}`+"\n\n")))
-	got, err := stream(t, conn, request(provider.OpChat, hello))
-	if err != nil || !strings.Contains(got.chunks[0], `"logprobs":{"content":[{"token":"a","logprob":-1,"bytes":[97],"top_logprobs":[]}],"refusal":null}`) {
-		t.Errorf("got %s, %v", got.chunks, err)
+	got, err := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, hello))
+	if err != nil || !strings.Contains(got.Chunks[0], `"logprobs":{"content":[{"token":"a","logprob":-1,"bytes":[97],"top_logprobs":[]}],"refusal":null}`) {
+		t.Errorf("got %s, %v", got.Chunks, err)
 	}
 }
 
@@ -177,17 +178,17 @@ func TestStreamsThatBreakAreTypedErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := serve(t, says(200, tt.contentType, tt.body))
+			url := plugintest.Serve(t, says(200, tt.contentType, tt.body))
 			for _, op := range []string{provider.OpChat, opGenerate} {
 				if op == opGenerate && (strings.HasPrefix(name, "a refused prompt") || strings.HasPrefix(name, "a malformed call")) {
 					continue // the caller of raw requests reads them himself
 				}
-				got, err := stream(t, open(t, url), request(op, hello))
-				e := wantError(t, err, tt.code)
+				got, err := plugintest.Stream(t, open(t, url), plugintest.Request(op, hello))
+				e := plugintest.WantError(t, err, tt.code)
 				if e.Source != provider.SourceUpstream || len(e.Message) > 2<<10 {
 					t.Errorf("%s: got %+v", op, e)
 				}
-				if got.finish != nil {
+				if got.Finish != (provider.Finish{}) {
 					t.Errorf("%s: got %+v", op, got)
 				}
 			}
@@ -197,24 +198,24 @@ func TestStreamsThatBreakAreTypedErrors(t *testing.T) {
 
 func TestAFailureAfterTheFirstChunkLeavesWhatCameBefore(t *testing.T) {
 	t.Parallel()
-	conn := open(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],\"usageMetadata\":{\"promptTokenCount\":4,\"totalTokenCount\":4}}\n\n")
 		w.(http.Flusher).Flush()
 		time.Sleep(50 * time.Millisecond) // so that the failure comes apart
 		_, _ = io.WriteString(w, "data: {\"error\":{\"code\":500,\"message\":\"broken\",\"status\":\"INTERNAL\"}}\n\n")
 	}))
-	got, err := stream(t, conn, request(provider.OpChat, hello))
-	wantError(t, err, provider.CodeUpstream)
-	if len(got.chunks) != 1 || got.usage == nil || got.usage.Input != 4 {
+	got, err := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, hello))
+	plugintest.WantError(t, err, provider.CodeUpstream)
+	if len(got.Chunks) != 1 || got.Usage == nil || got.Usage.Input != 4 {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestAListInPlaceOfEventsSaysWhatToLookFor(t *testing.T) {
 	t.Parallel()
-	_, err := stream(t, open(t, serve(t, says(200, "application/json", "[\n{\"candidates\":[]}\n]"))), request(provider.OpChat, hello))
-	if e := wantError(t, err, provider.CodeProtocol); !strings.Contains(e.Message, "alt=sse") || strings.Contains(e.Message, "candidates") {
+	_, err := plugintest.Stream(t, open(t, plugintest.Serve(t, says(200, "application/json", "[\n{\"candidates\":[]}\n]"))), plugintest.Request(provider.OpChat, hello))
+	if e := plugintest.WantError(t, err, provider.CodeProtocol); !strings.Contains(e.Message, "alt=sse") || strings.Contains(e.Message, "candidates") {
 		t.Errorf("got %v", e)
 	}
 }
@@ -225,14 +226,14 @@ func TestCancelClosesTheConnectionToTheService(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			gone := make(chan struct{})
-			conn := open(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				_, _ = io.WriteString(w, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],\"usageMetadata\":{\"promptTokenCount\":4,\"totalTokenCount\":4}}\n\n")
 				w.(http.Flusher).Flush()
 				<-r.Context().Done()
 				close(gone)
 			}))
-			s, err := conn.Stream(t.Context(), request(op, hello))
+			s, err := conn.Stream(t.Context(), plugintest.Request(op, hello))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,3 +21,20 @@ func (s *Spec) SchemaError(name string, data []byte) error {
 	}
 	return schema.Value.VisitJSON(value)
 }
+
+// Enum returns the words that a property of a named schema can have, nil where
+// the description is not at hand.
+func (s *Spec) Enum(name, property string) []string {
+	if s.doc == nil || s.doc.Components.Schemas[name] == nil {
+		return nil
+	}
+	described := s.doc.Components.Schemas[name].Value.Properties[property]
+	if described == nil {
+		return nil
+	}
+	var words []string
+	for _, word := range described.Value.Enum {
+		words = append(words, fmt.Sprint(word))
+	}
+	return words
+}

@@ -51,8 +51,8 @@ func (s *Spec) route(r *http.Request) (*routers.Route, map[string]string) {
 		}
 		params := map[string]string{}
 		for i, part := range parts {
-			if strings.HasPrefix(part, "{") {
-				params[strings.Trim(part, "{}")] = given[i]
+			if name, after, ok := strings.Cut(strings.TrimPrefix(part, "{"), "}"); ok && strings.HasSuffix(given[i], after) {
+				params[name] = strings.TrimSuffix(given[i], after) // Google's paths end in a verb: {model}:verb
 			} else if part != given[i] {
 				params = nil
 				break
