@@ -115,3 +115,24 @@ func TestStartSaysWhichAddressIsTaken(t *testing.T) {
 		t.Errorf("shutdown without start: %v", err)
 	}
 }
+
+func TestAnAddressThatIsTakenIsToldInOneSentence(t *testing.T) {
+	t.Parallel()
+	first := start(t, echoConfig)
+	opts := host.Options{PluginDir: pluginDir, Listen: first.Addr(), Admin: "off"}
+	setup, err := host.Parse(t.Context(), "test.hcl", []byte(echoConfig), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := host.New(setup, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "listen on " + first.Addr() + ": address already in use; choose another address with server.listen or -listen"
+	if err := h.Start(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := h.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

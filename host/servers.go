@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -46,7 +47,7 @@ func (s *servers) bind(ctx context.Context, cfg config.Server) error {
 	}
 	data, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w; choose another address with server.listen or -listen", cfg.Listen, err)
+		return fmt.Errorf("listen on %s: %w; choose another address with server.listen or -listen", cfg.Listen, plainCause(err))
 	}
 	if cfg.Admin != "off" {
 		if s.adminListener, err = admin.Listen(ctx, cfg.Admin, false); err != nil {
@@ -56,6 +57,18 @@ func (s *servers) bind(ctx context.Context, cfg config.Server) error {
 	}
 	s.dataListener = data
 	return nil
+}
+
+// plainCause is why an address could not be taken, without the address and the
+// names of system calls.
+func plainCause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	return err
 }
 
 // serve begins to answer, unless the host was stopped meanwhile.
