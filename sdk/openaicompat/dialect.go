@@ -62,7 +62,9 @@ type Dialect struct {
 	// [rest.Options].
 	ClassifyBody func(e *provider.Error, body []byte)
 
-	// NoStreamUsage is true if the service refuses stream_options.
+	// NoStreamUsage is true if the service refuses stream_options: they are left
+	// out. Callers who ask for usage get the chunk that carries it all the same
+	// if the service reports usage in another way.
 	NoStreamUsage bool
 	// Reasoning is the service's name for the field of messages and deltas that
 	// holds what the model thought, such as "reasoning", if it is another than
@@ -143,6 +145,10 @@ type Operation struct {
 	// AtRoot is true if Path lies beside the version in the base URL and not
 	// below it, as /health does with a base URL that ends in /v1.
 	AtRoot bool
+	// UnderModel is true if Path lies below the model's own, as in
+	// /{owner}/{model}/v1/chat/completions: services that serve each model at an
+	// address of its own.
+	UnderModel bool
 	// Model is used where neither request nor endpoint names one, before the
 	// dialect's default.
 	Model string

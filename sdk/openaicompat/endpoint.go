@@ -110,6 +110,13 @@ func (e *endpoint) fill(out *rest.Request, op *Operation, req *provider.Request,
 	if err != nil {
 		return err
 	}
+	if op.UnderModel {
+		path, err := e.modelPath(op, req.Model, body)
+		if err != nil {
+			return err
+		}
+		out.Path = path + out.Path
+	}
 	if !op.hasBody() {
 		return fillQuery(out, body, used)
 	}

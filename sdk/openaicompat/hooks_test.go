@@ -160,3 +160,25 @@ func TestFieldsOfMessagesAreRenamedAndRemoved(t *testing.T) {
 		t.Errorf("sent %s", sent)
 	}
 }
+
+func TestAModelCanBePartOfTheAddress(t *testing.T) {
+	t.Parallel()
+	s := newService(t, answerJSON(200, `{"object":"chat.completion"}`))
+	e := s.open(t, dialect(func(d *Dialect) {
+		d.Operations[0].Path, d.Operations[0].UnderModel = "/v1/chat", true
+	}), nil)
+	for model, want := range map[string]string{"owner/a b": "/v1/owner/a%20b/v1/chat", "m": "/v1/m/v1/chat"} {
+		if _, err := s.call(t, e, provider.OpChat, `{"model":"`+model+`"}`); err != nil {
+			t.Fatal(err)
+		}
+		if got := (<-s.requests).URL.EscapedPath(); got != want {
+			t.Errorf("%s: got %s, want %s", model, got, want)
+		}
+	}
+	for _, model := range []string{"../x", "a//b", "."} {
+		_, err := s.call(t, e, provider.OpChat, `{"model":"`+model+`"}`)
+		if e := provider.AsError(err); e.Code != provider.CodeInvalidRequest || e.Param != "model" {
+			t.Errorf("%s: got %v", model, err)
+		}
+	}
+}

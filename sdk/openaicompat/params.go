@@ -141,3 +141,30 @@ func formTexts(raw []byte) []string {
 	}
 	return values
 }
+
+// modelPath is the path of the model that a request is for.
+func (e *endpoint) modelPath(op *Operation, asked string, body []byte) (string, error) {
+	model := asked
+	if model == "" {
+		model = given(body, "model")
+	}
+	if model == "" {
+		model = e.chooseModel(op)
+	}
+	return ModelPath(model)
+}
+
+// ModelPath makes a path of a model's name, for services that serve each model
+// at an address of its own. The slashes in the name are those of the path.
+func ModelPath(model string) (string, error) {
+	path := ""
+	for segment := range strings.SplitSeq(model, "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			err := provider.Errorf(provider.CodeInvalidRequest, "model %q is no path at this service; name one such as \"owner/model\"", model)
+			err.Param, err.Source = "model", provider.SourceCaller
+			return "", err
+		}
+		path += "/" + url.PathEscape(segment)
+	}
+	return path, nil
+}
