@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/rest"
@@ -30,10 +31,16 @@ func (e *endpoint) headers(req *provider.Request) http.Header {
 	if !req.Credential.IsZero() {
 		h.Set("Authorization", "Bearer "+req.Credential.Reveal())
 	}
-	if req.RequestID != "" && len(req.RequestID) <= 128 {
+	if visible(req.RequestID) {
 		h.Set("X-Request-Id", req.RequestID)
 	}
 	return h
+}
+
+// visible reports whether an id can be a header's value.
+func visible(id string) bool {
+	hidden := func(r rune) bool { return r <= ' ' || r > '~' }
+	return id != "" && !strings.ContainsFunc(id, hidden)
 }
 
 // call sends a request and reads the whole answer into out.

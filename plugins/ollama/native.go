@@ -155,7 +155,7 @@ type nativeStream struct {
 
 func (s *nativeStream) take(lines [][]byte) (done bool, err error) {
 	var failure error
-	whole := 0
+	whole, model := 0, ""
 	for _, line := range lines {
 		var got struct {
 			answer
@@ -164,7 +164,7 @@ func (s *nativeStream) take(lines [][]byte) (done bool, err error) {
 		if failure = read(s.resp, line, &got); failure != nil {
 			break
 		}
-		whole++
+		whole, model = whole+1, got.Model
 		if done = got.Done || got.Status == "success"; done {
 			s.finish.Usage = got.usage()
 			if got.Done {
@@ -178,7 +178,9 @@ func (s *nativeStream) take(lines [][]byte) (done bool, err error) {
 	}
 	if whole > 0 && !s.started {
 		s.started = true
-		if err := s.out.Start(s.resp.Meta()); err != nil {
+		meta := s.resp.Meta()
+		meta.Model = model
+		if err := s.out.Start(meta); err != nil {
 			return false, err
 		}
 	}

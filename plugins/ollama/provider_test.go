@@ -76,6 +76,38 @@ func TestNoModelIsPulledOrDeletedThatWasNotNamed(t *testing.T) {
 	}
 }
 
+func TestOnlyAnIDThatFitsAHeaderIsSent(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	conn := open(t, s.URL)
+	for id, want := range map[string]string{"req_1": "req_1", "two words": "", "naïve": ""} {
+		req := plugintest.Request("version", "")
+		req.RequestID = id
+		if _, err := conn.Call(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		if got := (<-s.Requests).Header.Get("X-Request-Id"); got != want {
+			t.Errorf("%q: sent %q", id, got)
+		}
+	}
+}
+
+func TestTheKeyOfACallStandsAboveTheEndpoints(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	conn := plugintest.Open(t, New(), plugintest.Settings{"base_url": s.URL}, "key-of-endpoint")
+	req := plugintest.Request("version", "")
+	for _, want := range []string{"key-of-endpoint", "key-of-call"} {
+		if _, err := conn.Call(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		if got := (<-s.Requests).Header.Get("Authorization"); got != "Bearer "+want {
+			t.Errorf("sent %q", got)
+		}
+		req.Credential = provider.NewSecret("key-of-call")
+	}
+}
+
 func TestAPullTellsItsProgress(t *testing.T) {
 	t.Parallel()
 	s := newFake(t)
@@ -114,7 +146,7 @@ func TestGenerateReportsItsTokens(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	all, err := plugintest.Stream(t, conn, plugintest.Request("generate", `{"model":"m","prompt":"a b"}`))
-	if err != nil || *all.Finish.Usage != want || all.Finish.Reason != "stop" || len(all.Chunks) != 3 {
+	if err != nil || *all.Finish.Usage != want || all.Meta.Model != "m" || all.Finish.Reason != "stop" || len(all.Chunks) != 3 {
 		t.Errorf("got %+v, %v", all, err)
 	}
 }

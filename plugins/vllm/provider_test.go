@@ -108,6 +108,31 @@ func TestEachOperationIsSentWhereVLLMHasIt(t *testing.T) {
 	}
 }
 
+func TestVLLMsOwnDescriptionTakesTheRequests(t *testing.T) {
+	t.Parallel()
+	spec := plugintest.LoadSpec("vllm/openapi.2024-11.json")
+	healthy := providertest.OpenAI().Handler
+	s := plugintest.NewService(t, healthy.ServeHTTP, func(r *http.Request, body []byte) { spec.CheckRequest(t, r, body) })
+	conn := open(t, s.URL)
+	for op, body := range map[string]string{
+		provider.OpChat:        `{"model":"m","messages":[{"role":"user","content":"hi"}],"top_k":5,"min_p":0.1,"repetition_penalty":1.1,"best_of":1,"use_beam_search":false,"stop_token_ids":[1],"min_tokens":1,"guided_choice":["a"]}`,
+		provider.OpCompletions: `{"model":"m","prompt":["a","b"],"top_k":5,"ignore_eos":true}`,
+		provider.OpEmbeddings:  `{"model":"m","input":["a"],"encoding_format":"base64"}`,
+		"tokenize":             `{"model":"m","prompt":"a","add_special_tokens":false}`,
+		"detokenize":           `{"model":"m","tokens":[1,2]}`,
+		"version":              `{}`,
+		"health":               `{}`,
+		provider.OpModels:      `{}`,
+	} {
+		if _, err := conn.Call(t.Context(), plugintest.Request(op, body)); err != nil {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	if _, err := plugintest.Stream(t, conn, plugintest.Request(provider.OpChat, request)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnswersThatCannotBeReadAreErrors(t *testing.T) {
 	t.Parallel()
 	for op, answer := range map[string]string{"lora.list": "<p>", "metrics": "<p>", "version": "<p>", "tokenize": "[]"} {
