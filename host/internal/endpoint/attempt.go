@@ -112,7 +112,7 @@ func (a *attempt) pause(err *provider.Error) time.Duration {
 	case a.r.ownKey():
 		a.r.notBefore = time.Now().Add(d)
 	default:
-		a.r.e.queue.Hold(time.Now().Add(d))
+		a.r.e.queue.Hold(time.Now().Add(d), err)
 	}
 	return d
 }

@@ -137,7 +137,7 @@ func TestARequestWithItsOwnKeyPassesTheHoldOfTheEndpointsKey(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		e, _ := build(steady(), script(func(int) error { return nil }))
-		e.queue.Hold(time.Now().Add(30 * time.Second))
+		e.queue.Hold(time.Now().Add(30*time.Second), nil)
 		start := time.Now()
 		own := chat()
 		own.Credential = provider.NewSecret("mine")
@@ -159,7 +159,7 @@ func TestACrashOfThePluginDoesNotEndAHold(t *testing.T) {
 			return good(), nil
 		}
 		e, _ := build(steady(), f)
-		e.queue.Hold(time.Now().Add(5 * time.Second))
+		e.queue.Hold(time.Now().Add(5*time.Second), nil)
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
@@ -215,5 +215,26 @@ func TestARequestThatCannotOutwaitTheHoldIsToldAtOnce(t *testing.T) {
 		if time.Since(start) != 0 || f.count() != 1 {
 			t.Errorf("%d calls and %v, want one and no wait", f.count(), time.Since(start))
 		}
+	})
+}
+
+// A plugin that restarts is no rate limit of the service.
+func TestWhoCannotWaitForAPluginHearsOfThePlugin(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		down := &provider.Error{
+			Code: provider.CodePluginUnavailable, Source: provider.SourceHost, RetryAfter: 90 * time.Second,
+			Message: `provider "fake" is waiting 1m30s to start again: the process ended: exit status 2`,
+		}
+		e, _ := build(steady(), script(func(int) error { return down }))
+		for n := range 3 {
+			_, _, err := e.Call(t.Context(), chat())
+			got := wantCode(t, err, provider.CodePluginUnavailable)
+			if !strings.Contains(got.Message, "exit status 2") || got.RetryAfter < time.Minute {
+				t.Errorf("request %d: %q, retry after %v", n, got.Message, got.RetryAfter)
+			}
+			time.Sleep(time.Second)
+		}
+		wantQuiet(t, e)
 	})
 }

@@ -190,7 +190,7 @@ func TestACallerWhoLeavesFreesEverythingAtOnce(t *testing.T) {
 			go func() { _, _, _ = e.Call(context.Background(), chat()) }()
 			synctest.Wait()
 		}, "the caller left while the request waited in the queue", 1},
-		{"at the gate", func(e *Endpoint, f *fake) { e.queue.Hold(time.Now().Add(10 * time.Second)) },
+		{"at the gate", func(e *Endpoint, f *fake) { e.queue.Hold(time.Now().Add(10*time.Second), nil) },
 			"the caller left while the request waited in the queue", 0},
 		{"before it began", nil, "the caller left before the attempt was made", 0},
 	} {

@@ -193,7 +193,7 @@ func TestTheFirstChunkAfterAHoldLetsTheOthersGo(t *testing.T) {
 			return []piece{started(), data("a").in(100 * time.Millisecond), finished(0).in(time.Minute)}
 		})
 		e, _ := build(steady(), f)
-		e.queue.Hold(time.Now().Add(5 * time.Second))
+		e.queue.Hold(time.Now().Add(5*time.Second), nil)
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -19,6 +18,7 @@ const trialTime = time.Second
 type gate struct {
 	phase phase
 	until time.Time // end of the hold
+	why   *provider.Error
 	due   time.Time // when the timer has something to do
 	timer *time.Timer
 	trial uint64 // number of the latest trial
@@ -49,27 +49,34 @@ func (g *gate) stop() {
 	}
 }
 
+// refusal is the error for a request that cannot wait for the end of the hold. A
+// plugin that is down is not the service's wish.
 func (g *gate) refusal() error {
 	rest := max(time.Until(g.until), time.Millisecond)
-	return &provider.Error{
-		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest,
-		Message: fmt.Sprintf("the service asked to wait; %s of it are left, which is more than this request has",
-			schema.FormatDuration(rest.Round(time.Millisecond))),
+	left := schema.FormatDuration(rest.Round(time.Millisecond)) + " of it are left, which is more than this request has"
+	e := &provider.Error{
+		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest, Message: "the service asked to wait; " + left,
 	}
+	if g.why != nil && g.why.Code == provider.CodePluginUnavailable {
+		e.Code, e.Cause = g.why.Code, g.why
+		e.Message = g.why.Message + "; requests wait for the plugin; " + left
+	}
+	return e
 }
 
 // Hold shuts the gate until the given moment, or longer if it is shut for
 // longer already. Until then no slot is granted; then one request goes ahead,
 // and the others follow once it got through ([Slot.Passed]) or was not refused
-// for a second. Requests that would be too late by then are refused now. Slots
-// that are taken, and ungated requests, are not affected.
-func (q *Queue) Hold(until time.Time) {
+// for a second. Requests that would be too late by then are refused now, with
+// words about why, the error that asks for the hold. Slots that are taken, and
+// ungated requests, are not affected.
+func (q *Queue) Hold(until time.Time, why *provider.Error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed || time.Until(until) <= 0 || (q.gate.phase == phaseShut && !until.After(q.gate.until)) {
 		return
 	}
-	q.gate.phase, q.gate.until = phaseShut, until
+	q.gate.phase, q.gate.until, q.gate.why = phaseShut, until, why
 	q.setTimer(until)
 	for w := q.waiting.first; w != nil; {
 		next := w.next

@@ -14,8 +14,8 @@ func TestAHeldQueueLetsOneRequestTryFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 3, Size: 10})
-		q.Hold(time.Now().Add(5 * time.Second))
-		q.Hold(time.Now().Add(2 * time.Second)) // shorter: changes nothing
+		q.Hold(time.Now().Add(5*time.Second), nil)
+		q.Hold(time.Now().Add(2*time.Second), nil) // shorter: changes nothing
 		var all []*asked
 		for range 4 {
 			all = append(all, ask(t.Context(), q, Ticket{}))
@@ -43,11 +43,11 @@ func TestATrialThatIsRefusedHoldsTheRestBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 3, Size: 10})
-		q.Hold(time.Now().Add(time.Second))
+		q.Hold(time.Now().Add(time.Second), nil)
 		first, second := ask(t.Context(), q, Ticket{}), ask(t.Context(), q, Ticket{})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		q.Hold(time.Now().Add(7 * time.Second))
+		q.Hold(time.Now().Add(7*time.Second), nil)
 		first.slot().Passed() // too late: the gate is shut again
 		first.slot().Release()
 		time.Sleep(7*time.Second - 1)
@@ -68,7 +68,7 @@ func TestATrialThatEndsUndecidedIsFollowedByAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 3, Size: 10})
-		q.Hold(time.Now().Add(time.Second))
+		q.Hold(time.Now().Add(time.Second), nil)
 		first, second, third := ask(t.Context(), q, Ticket{}), ask(t.Context(), q, Ticket{}), ask(t.Context(), q, Ticket{})
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -90,7 +90,7 @@ func TestATrialThatTakesItsTimeCountsAsPassed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 3, Size: 10})
-		q.Hold(time.Now().Add(5 * time.Second))
+		q.Hold(time.Now().Add(5*time.Second), nil)
 		ask(t.Context(), q, Ticket{})
 		second := ask(t.Context(), q, Ticket{})
 		time.Sleep(5*time.Second + trialTime - 1)
@@ -113,7 +113,7 @@ func TestWhoCannotWaitForTheGateIsToldAtOnce(t *testing.T) {
 		slot := mustAcquire(t, q)
 		waiting := ask(t.Context(), q, Ticket{Deadline: time.Now().Add(10 * time.Second)})
 		patient := ask(t.Context(), q, Ticket{Deadline: time.Now().Add(31 * time.Second)})
-		q.Hold(time.Now().Add(30 * time.Second))
+		q.Hold(time.Now().Add(30*time.Second), nil)
 		synctest.Wait()
 		_, err := q.Acquire(t.Context(), Ticket{Seq: q.Number(), Deadline: time.Now().Add(30 * time.Second)})
 		for _, err := range []error{waiting.err(), err} {
@@ -134,7 +134,7 @@ func TestUngatedRequestsPassAHeldQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 1, Size: 10})
-		q.Hold(time.Now().Add(time.Minute))
+		q.Hold(time.Now().Add(time.Minute), nil)
 		held := ask(t.Context(), q, Ticket{})
 		free := ask(t.Context(), q, Ticket{Ungated: true})
 		later := ask(t.Context(), q, Ticket{Ungated: true})
@@ -159,7 +159,7 @@ func TestAHeldQueueIsLeftByCancelAndClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 1, Size: 10})
-		q.Hold(time.Now().Add(time.Minute))
+		q.Hold(time.Now().Add(time.Minute), nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		a, b := ask(ctx, q, Ticket{}), ask(t.Context(), q, Ticket{})
 		cancel()

@@ -147,7 +147,7 @@ func (d *driver) step(ctx context.Context, s step) {
 		d.m.serve()
 	case "hold":
 		until := time.Now().Add(time.Duration(s.n+1) * 300 * time.Millisecond)
-		d.q.Hold(until)
+		d.q.Hold(until, nil)
 		d.m.hold(until)
 	case "sleep":
 		d.m.sleep(time.Duration(s.n) * 100 * time.Millisecond)

@@ -46,7 +46,7 @@ type Ticket struct {
 	Retry bool
 	// Ungated requests do not wait at the gate.
 	Ungated bool
-	// Bytes is the size of the request's body.
+	// Bytes is the size of the request's body and of an upload in memory.
 	Bytes int64
 	// Deadline is when the request gives up; zero if it does not. It serves to
 	// refuse at once who could only wait in vain. Leaving is up to the context.
@@ -80,8 +80,9 @@ var ErrLeft = errors.New("the context ended")
 
 // Acquire waits for a slot, which must be given back with [Slot.Release]. It
 // fails with [ErrLeft] if ctx ends first, otherwise with an [*provider.Error]:
-// CodeQueueFull, CodeShutdown, or CodeRateLimit if the gate opens only after
-// the ticket's deadline. Where no wait is needed it does not look at ctx.
+// CodeQueueFull, CodeShutdown, or, if the gate opens only after the ticket's
+// deadline, CodeRateLimit or CodePluginUnavailable. Where no wait is needed it
+// does not look at ctx.
 func (q *Queue) Acquire(ctx context.Context, t Ticket) (Slot, error) {
 	q.mu.Lock()
 	if q.free() && q.waiting.first == nil && (q.gate.open() || t.Ungated) && !q.closed {
