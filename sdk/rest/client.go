@@ -75,7 +75,10 @@ type Request struct {
 	// Path below the base URL, beginning with a slash; escape what you insert
 	// with [url.PathEscape].
 	Path string
-	// Query is added to the URL.
+	// Subdomain is put before the base URL's host, for services that name a part
+	// of what is asked for there (an S3 bucket); "" for none.
+	Subdomain string
+	// Query is added to the URL, spaces as %20.
 	Query url.Values
 	// Header of the request. It is not changed, and its values can be shared
 	// between requests.
@@ -91,6 +94,9 @@ type Request struct {
 	// up to its end if that is negative. It is read by one goroutine.
 	Upload       io.Reader
 	UploadLength int64
+	// KeepEncoding hands out the answer as it is, where its Content-Encoding is
+	// a part of what was asked for (a file that was stored compressed).
+	KeepEncoding bool
 }
 
 // Do sends the request and waits for the header of the answer. Statuses of 200
@@ -114,7 +120,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		cancel(nil)
 		return nil, err
 	}
-	resp := newResponse(state, answer)
+	resp := newResponse(state, answer, r.KeepEncoding && answer.StatusCode < 300)
 	if resp.Status < 200 || resp.Status > 299 {
 		return nil, resp.failure()
 	}
@@ -169,6 +175,9 @@ func (c *Client) request(ctx context.Context, r *Request) *http.Request {
 // url joins the base URL, path and query.
 func (c *Client) url(r *Request) *url.URL {
 	u := *c.base
+	if r.Subdomain != "" {
+		u.Host = r.Subdomain + "." + u.Host
+	}
 	if strings.Contains(r.Path, "%") || u.RawPath != "" {
 		u.RawPath = u.EscapedPath() + r.Path
 		if plain, err := url.PathUnescape(r.Path); err == nil {
@@ -178,7 +187,8 @@ func (c *Client) url(r *Request) *url.URL {
 		u.Path += r.Path
 	}
 	if len(r.Query) > 0 {
-		u.RawQuery = r.Query.Encode()
+		// Signatures are made of %20, and everybody reads it.
+		u.RawQuery = strings.ReplaceAll(r.Query.Encode(), "+", "%20")
 	}
 	return &u
 }

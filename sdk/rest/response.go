@@ -37,7 +37,7 @@ type Response struct {
 }
 
 // newResponse wraps an answer.
-func newResponse(x *exchange, answer *http.Response) *Response {
+func newResponse(x *exchange, answer *http.Response, keepEncoding bool) *Response {
 	r := &Response{
 		Status:      answer.StatusCode,
 		Header:      answer.Header,
@@ -45,7 +45,7 @@ func newResponse(x *exchange, answer *http.Response) *Response {
 		Length:      answer.ContentLength,
 		body:        newBody(x, answer.Body),
 	}
-	if encoding := first(answer.Header, "Content-Encoding"); encoding != "" {
+	if encoding := first(answer.Header, "Content-Encoding"); encoding != "" && !keepEncoding {
 		r.decode(strings.ToLower(encoding))
 	}
 	return r
