@@ -31,7 +31,10 @@ func Address(text, path string) string {
 func hostPort(place, defaultPort string) string {
 	host, number, err := net.SplitHostPort(place)
 	if err != nil {
-		host, number = strings.Trim(place, "[]"), defaultPort
+		host, number = place, defaultPort
+		if inner, found := strings.CutPrefix(place, "["); found {
+			host = strings.TrimSuffix(inner, "]")
+		}
 	}
 	if number == "" {
 		number = defaultPort

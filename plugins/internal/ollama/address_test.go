@@ -1,6 +1,9 @@
 package ollama
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAnAddressIsReadAsOllamaReadsIt(t *testing.T) {
 	t.Parallel()
@@ -28,4 +31,15 @@ func TestAnAddressIsReadAsOllamaReadsIt(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}
+}
+
+func FuzzAnAddressHasAScheme(f *testing.F) {
+	for _, text := range []string{"", "gpu.lan:9000", "[::]:1/x", "https://h/v1", "::", "a%zz", "http://", "h:p:q", "//h"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if address := Address(text, "/v1"); !strings.Contains(address, "://") {
+			t.Errorf("%q became %q", text, address)
+		}
+	})
 }
