@@ -102,10 +102,7 @@ func readAnswer(resp *rest.Response, answer any) error {
 
 // decodeAnswer decodes a JSON object that is no error.
 func decodeAnswer(resp *rest.Response, data []byte, answer any) error {
-	var failed struct {
-		Error json.RawMessage `json:"error"`
-	}
-	if json.Unmarshal(data, &failed) != nil || failed.Error != nil {
+	if !isObject(data) || isError(data) {
 		return resp.Unexpected(data, "a JSON object")
 	}
 	if err := json.Unmarshal(data, answer); err != nil {

@@ -80,6 +80,12 @@ func (c *conversation) modelParts(at string, m *provider.Message) ([]part, error
 	if err != nil {
 		return nil, err
 	}
+	if isGiven(m.Extra["function_call"]) {
+		return nil, invalid(at+".function_call", "%s.function_call is of an older form; use tool_calls", at)
+	}
+	if len(parts) == 0 {
+		parts = refusalPart(m)
+	}
 	if signature := signatureOf(m.Extra); signature != "" {
 		if len(parts) == 0 {
 			parts = []part{textPart("")}
@@ -101,6 +107,15 @@ func (c *conversation) modelParts(at string, m *provider.Message) ([]part, error
 		parts = append(parts, call)
 	}
 	return parts, nil
+}
+
+// refusalPart is the text with which the model refused, in place of a content.
+func refusalPart(m *provider.Message) []part {
+	var refusal string
+	if json.Unmarshal(m.Extra["refusal"], &refusal) != nil || refusal == "" {
+		return nil // null, mostly
+	}
+	return []part{textPart(refusal)}
 }
 
 // call translates a call of a function and remembers its name for the result.

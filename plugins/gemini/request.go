@@ -102,7 +102,8 @@ func newExtras(req *provider.ChatRequest) (*extras, error) {
 
 // sort puts one field where it belongs.
 func (x *extras) sort(name string, value json.RawMessage) error {
-	if hint, ok := refused[name]; ok && isGiven(value) {
+	empty := name == "web_search_options" && string(value) == "{}" // asks for a search with nothing special
+	if hint, ok := refused[name]; ok && (empty || isGiven(value)) {
 		return invalid(name, "gemini has no %s; %s", name, hint)
 	}
 	switch {
@@ -159,7 +160,7 @@ func (x *extras) extraBody(value json.RawMessage) error {
 // isGiven reports whether a field says anything.
 func isGiven(value json.RawMessage) bool {
 	switch string(value) {
-	case "null", "{}", "[]", "false", `""`:
+	case "", "null", "{}", "[]", "false", `""`:
 		return false
 	default:
 		return true
@@ -186,7 +187,7 @@ func overlay(out *generateRequest, extra provider.Extra) ([]byte, error) {
 // merged lays the fields of over over those of under, if both are objects.
 func merged(under, over json.RawMessage) json.RawMessage {
 	var below, above map[string]json.RawMessage
-	if under == nil || json.Unmarshal(under, &below) != nil || json.Unmarshal(over, &above) != nil || above == nil {
+	if !isObject(under) || !isObject(over) || json.Unmarshal(under, &below) != nil || json.Unmarshal(over, &above) != nil {
 		return over
 	}
 	for name, value := range above {

@@ -15,13 +15,13 @@ func tools(list []provider.Tool) ([]json.RawMessage, error) {
 	for i, t := range list {
 		at := fmt.Sprintf("tools[%d]", i)
 		switch {
-		case t.Type == "function" && t.Function != nil:
+		case t.Function != nil && (t.Type == "function" || t.Type == ""):
 			f, err := declaration(at+".function", t.Function)
 			if err != nil {
 				return nil, err
 			}
 			functions.Declarations = append(functions.Declarations, f)
-		case t.Type == "" && t.Function == nil && len(t.Extra) > 0:
+		case t.Type == "" && len(t.Extra) > 0:
 			raw, err := json.Marshal(t.Extra)
 			if err != nil {
 				return nil, fmt.Errorf("encode %s: %w", at, err)
