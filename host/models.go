@@ -20,6 +20,9 @@ const (
 	// modelsTTL is how long an endpoint's model list is used again: lists change
 	// rarely, and clients ask for them at every start.
 	modelsTTL = time.Minute
+	// modelsPause is how long a service that gave no list is left alone, so that
+	// one that is down does not make every question for models slow.
+	modelsPause = 15 * time.Second
 	// modelsTimeout bounds one question for a list; a service that does not
 	// answer must not keep the others' models from the caller.
 	modelsTimeout = 10 * time.Second
@@ -27,13 +30,17 @@ const (
 
 // Models lists what can be named as a model: endpoints, exact routes, and the
 // models that the endpoints' services list. A service that does not answer in
-// time is left out. Lists are kept for a minute.
+// time is left out, as is one that there is no key for. Lists are kept for a
+// minute.
 func (h *Host) Models(ctx context.Context) ([]provider.Model, error) {
 	state := h.state.Load()
 	lists := make([][]provider.Model, 0, len(state.endpoints))
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, e := range state.endpoints {
+		if e.manifest.Credential.Required && e.config.APIKey.IsZero() {
+			continue
+		}
 		wg.Go(func() {
 			found, err := h.endpointModels(ctx, e)
 			if err != nil {
@@ -91,8 +98,11 @@ func (h *Host) endpointModels(ctx context.Context, e *entry) ([]provider.Model, 
 	if op, ok := e.manifest.Operation(provider.OpModels); !ok || !op.Has(provider.ModeCall) {
 		return nil, nil
 	}
-	if list := e.models.fresh.Load(); list != nil && time.Since(list.read) < modelsTTL {
-		return list.models, nil
+	if err := e.unavailable(); err != nil {
+		return nil, err
+	}
+	if list := e.models.latest.Load(); list.fresh() {
+		return list.models, list.err
 	}
 	// The question outlives the caller that asks first, for the others' sake.
 	answer := e.models.asking.DoChan("", func() (any, error) {
@@ -109,34 +119,57 @@ func (h *Host) endpointModels(ctx context.Context, e *entry) ([]provider.Model, 
 	}
 }
 
-// askModels asks the service and keeps its answer.
+// askModels asks the service and keeps its answer, or that it gave none.
 func (e *entry) askModels(ctx context.Context) ([]provider.Model, error) {
+	models, err := e.listModels(ctx)
+	if err == nil || provider.AsError(err).Code != provider.CodePluginUnavailable { // its next process may be up in a moment
+		e.models.latest.Store(&modelList{models: models, err: err, read: time.Now()})
+	}
+	return models, err
+}
+
+// listModels goes past queue, breaker and retries, and counts nowhere: the host
+// asks of its own accord, which says nothing about the callers' requests.
+func (e *entry) listModels(ctx context.Context) ([]provider.Model, error) {
 	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 	defer cancel()
-	resp, _, err := e.endpoint.Call(ctx, &provider.Request{
-		RequestID: api.NewRequestID(), Operation: provider.OpModels, Body: []byte("{}"),
+	resp, err := e.plugin.Call(ctx, &provider.Request{
+		Endpoint: e.config.ID, Revision: e.revision, RequestID: api.NewRequestID(), Attempt: 1,
+		Operation: provider.OpModels, Body: []byte("{}"),
 	})
 	if err != nil {
-		return nil, err
+		return nil, asError(err)
 	}
 	var list provider.ModelList
 	if err := json.Unmarshal(resp.Body, &list); err != nil {
 		return nil, provider.Errorf(provider.CodeProtocol, "the model list cannot be read: %w", err)
 	}
-	e.models.fresh.Store(&modelList{models: list.Data, read: time.Now()})
 	return list.Data, nil
 }
 
 // modelCache keeps an endpoint's model list.
 type modelCache struct {
 	asking singleflight.Group
-	fresh  atomic.Pointer[modelList]
+	latest atomic.Pointer[modelList]
 }
 
-// modelList is a list and when it was read.
+// modelList is a service's answer and when it came.
 type modelList struct {
 	models []provider.Model
+	err    error
 	read   time.Time
+}
+
+// fresh reports whether the service need not be asked again yet.
+func (l *modelList) fresh() bool {
+	switch {
+	case l == nil:
+		return false
+	case l.err != nil:
+		return time.Since(l.read) < modelsPause
+	default:
+		return time.Since(l.read) < modelsTTL
+	}
 }
 
 // IsCompatibleModel reports whether an endpoint can serve a model: it is

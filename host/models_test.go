@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,5 +73,40 @@ func TestAllWhoWaitForModelsShareOneQuestion(t *testing.T) {
 	}
 	if more := len(asked); more > 0 {
 		t.Errorf("the service was asked %d times", 1+more)
+	}
+}
+
+func TestAServiceThatListsNoModelsIsAskedOnceAndNotHeldAgainstTheEndpoint(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	url := fakeService(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	})
+	h := start(t, `
+provider "openai" {}
+endpoint "down" {
+  provider = "openai"
+  api_key  = "k"
+  settings { base_url = "`+url+`" }
+}
+endpoint "keyless" {
+  provider = "openai"
+  settings { base_url = "`+url+`" }
+}
+`)
+	for range 3 {
+		models, err := h.Models(t.Context())
+		if err != nil || len(models) != 2 {
+			t.Errorf("got %v, %v, want the two endpoints", models, err)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the service was asked %d times, want once", n)
+	}
+	for _, s := range h.AllStats() {
+		if s.Requests != 0 || s.Circuit.Total != 0 {
+			t.Errorf("%s: %d requests, %d attempts in the breaker's window", s.Endpoint, s.Requests, s.Circuit.Total)
+		}
 	}
 }
