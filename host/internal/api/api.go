@@ -45,21 +45,43 @@ type server struct {
 	find   func(path string) (route, bool)
 }
 
-// route says what a path does with a method; nil is "not allowed".
+// route says what a path does with a method; nil is "not allowed", and for head
+// that net/http makes it of get.
 type route struct {
-	get, post func(x *exchange)
+	get, post         func(x *exchange)
+	head, put, remove func(x *exchange)
+}
+
+// handler returns what the path does with a method, nil if nothing.
+func (r route) handler(method string) func(x *exchange) {
+	switch method {
+	case http.MethodGet:
+		return r.get
+	case http.MethodPost:
+		return r.post
+	case http.MethodHead:
+		if r.head != nil {
+			return r.head
+		}
+		return r.get
+	case http.MethodPut:
+		return r.put
+	case http.MethodDelete:
+		return r.remove
+	default:
+		return nil
+	}
 }
 
 // allow lists the methods of the route, as the header Allow wants them.
 func (r route) allow() string {
-	switch {
-	case r.get != nil && r.post != nil:
-		return "GET, HEAD, OPTIONS, POST"
-	case r.post != nil:
-		return "OPTIONS, POST"
-	default:
-		return "GET, HEAD, OPTIONS"
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost, http.MethodPut} {
+		if method == http.MethodOptions || r.handler(method) != nil {
+			allowed = append(allowed, method)
+		}
 	}
+	return strings.Join(allowed, ", ")
 }
 
 // exchange is one request and its answer. It is used by one goroutine.
@@ -72,6 +94,9 @@ type exchange struct {
 	timeout time.Duration
 	// began is true once the answer's status was written.
 	began bool
+	// object is true if the path names an object: then the answer's status and
+	// encoding are the object's, as HTTP has words for both.
+	object bool
 	// values is room for the values of the answer's headers.
 	values [6]string
 	used   int
@@ -99,18 +124,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(s.unknownPath(r))
 		return
 	}
-	handle := target.post
-	switch r.Method {
-	case http.MethodPost:
-	case http.MethodGet, http.MethodHead:
-		handle = target.get
-	case http.MethodOptions:
+	if r.Method == http.MethodOptions {
 		w.Header().Set("Allow", target.allow())
 		w.WriteHeader(http.StatusNoContent)
 		return
-	default:
-		handle = nil
 	}
+	handle := target.handler(r.Method)
 	if handle == nil {
 		w.Header().Set("Allow", target.allow())
 		x.fail(wrongMethod(r, target.allow()))
@@ -155,7 +174,10 @@ func (s *server) byPath(path string) (route, bool) {
 
 // endpointRoute finds what can be done with an endpoint.
 func endpointRoute(id, operation string) (route, bool) {
+	bucket, named := strings.CutPrefix(operation, "objects/")
 	switch {
+	case id != "" && named:
+		return objectRoute(id, bucket)
 	case id == "" || strings.Contains(operation, "/"):
 		return route{}, false
 	case operation == "":

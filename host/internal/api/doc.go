@@ -23,6 +23,16 @@
 // own status; afterwards it is an event within the stream, which then ends
 // without [DONE]. While a begun stream is silent, comments keep it alive.
 //
+// # Objects
+//
+// /v1/endpoints/{id}/objects/{bucket}/{key...} is an object of an endpoint that
+// offers object.get and its relatives, with HTTP's own words for it: GET with
+// Range and conditions, HEAD, PUT with Content-Type, Content-Length and
+// x-amz-meta-* headers, DELETE; answers are 200, 204, 206, 304, 404, 412 and 416.
+// GET /v1/endpoints/{id}/objects/{bucket} lists objects as JSON. Parameters in
+// the query (version_id, prefix, max_keys) are the operation's own. Bytes are
+// passed on while they arrive, in both directions.
+//
 // # Browsers
 //
 // No CORS headers are sent: pages of other origins cannot read answers.

@@ -165,6 +165,13 @@ func (p *problem) body() []byte {
 // fail answers with err, whatever it is. Call it only before the answer began.
 func (x *exchange) fail(err error) {
 	p := asProblem(err)
+	if x.object {
+		x.objectStatus(p, provider.AsError(err))
+		if p.status == http.StatusNotModified {
+			x.notModified()
+			return
+		}
+	}
 	h := x.w.Header()
 	if p.retryAfter > 0 {
 		// Whole seconds rounded up, so that nobody comes too early, and for

@@ -103,5 +103,5 @@ func (p *pipe) begin() {
 		h.Set("Content-Length", strconv.FormatInt(p.head.Length, 10))
 	}
 	p.x.began = true
-	p.x.w.WriteHeader(http.StatusOK)
+	p.x.w.WriteHeader(p.x.success(&p.head.Meta))
 }
