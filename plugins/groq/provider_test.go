@@ -57,11 +57,13 @@ func TestChatAnswersWithUsageLimitsAndThoughts(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	body := `{"model":"qwen/qwen3-32b",` + messages + `,` + tools + `,"max_tokens":5,"top_p":0.5,"temperature":0,"stop":["END"],"seed":7,"n":1,"reasoning_format":"parsed","response_format":{"type":"json_object"},"service_tier":"auto","user":"u"}`
-	got, err := open(t, f.URL).Call(t.Context(), plugintest.Request(provider.OpChat, body))
+	req := plugintest.Request(provider.OpChat, body)
+	req.Header = map[string]string{"groq-model-version": "latest"}
+	got, err := open(t, f.URL).Call(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent := <-f.Requests; sent.Line() != "POST /openai/v1/chat/completions" || sent.Body != body || sent.Header.Get("Authorization") != "Bearer "+testKey {
+	if sent := <-f.Requests; sent.Header.Get("Groq-Model-Version") != "latest" || sent.Line() != "POST /openai/v1/chat/completions" || sent.Body != body || sent.Header.Get("Authorization") != "Bearer "+testKey {
 		t.Errorf("sent %s %s", sent.Line(), sent.Body)
 	}
 	if !bytes.Contains(got.Body, []byte(`"reasoning_content":"They greet."`)) {
