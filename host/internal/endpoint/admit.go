@@ -8,18 +8,19 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// admit refuses what needs no attempt to be refused.
+// admit refuses what needs no attempt to be refused. What is not offered comes
+// first: metrics count by operation, and callers can write any word there.
 func (e *Endpoint) admit(r *run) *provider.Error {
 	op, ok := e.operations[r.req.Operation]
 	r.op = op
 	switch {
-	case e.closing.Err() != nil:
-		return errClosing(nil)
 	case !ok:
 		return hostError(provider.Errorf(provider.CodeUnsupported,
 			"operation %q is not supported by endpoint %q; it offers %s", r.req.Operation, e.id, e.offers()))
 	case !op.Has(r.mode):
 		return e.errMode(r)
+	case e.closing.Err() != nil:
+		return errClosing(nil)
 	case e.manifest.Credential.Required && !e.hasKey.Load() && r.req.Credential.IsZero():
 		return e.errNoKey()
 	default:

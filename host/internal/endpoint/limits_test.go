@@ -319,3 +319,18 @@ func TestCloseEndsWaitingRequestsAndLetsRunningOnesFinish(t *testing.T) {
 		wantQuiet(t, e)
 	})
 }
+
+func TestAClosedEndpointStillKnowsWhatItNeverOffered(t *testing.T) {
+	t.Parallel()
+	e, o := build(steady(), &fake{})
+	e.Close()
+	req := chat()
+	req.Operation = "any-word-of-the-callers"
+	_, _, err := e.Call(t.Context(), req)
+	wantCode(t, err, provider.CodeUnsupported)
+	_, _, err = e.Call(t.Context(), chat())
+	wantCode(t, err, provider.CodeShutdown)
+	if got := o.outcomes(); len(got) != 2 || got[0].Code != provider.CodeUnsupported {
+		t.Errorf("outcomes %+v", got)
+	}
+}
