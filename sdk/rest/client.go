@@ -169,8 +169,22 @@ func (c *Client) request(ctx context.Context, r *Request) *http.Request {
 			req.Method = http.MethodPost
 		}
 	}
+	if req.Body == nil && (req.Method == http.MethodGet || req.Method == http.MethodHead) {
+		req.Body = noBody{}
+	}
 	return req.WithContext(ctx)
 }
+
+// noBody is an empty body that the transport does not know to be empty before
+// it has read it: a GET without a body it would send again by itself, if the
+// connection breaks before the answer.
+type noBody struct{}
+
+// Read implements [io.Reader].
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Close implements [io.Closer].
+func (noBody) Close() error { return nil }
 
 // url joins the base URL, path and query.
 func (c *Client) url(r *Request) *url.URL {
