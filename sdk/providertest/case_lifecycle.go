@@ -185,7 +185,7 @@ func keyInLogs(_ context.Context, l *lab) error {
 	if err := needBinary(l); err != nil {
 		return err
 	}
-	key := l.credential().Reveal()
+	key := l.secret()
 	if key == "" {
 		return skipf("the run has no key; give one with -key-env")
 	}

@@ -44,7 +44,7 @@ var secretCases = []testCase{
 }
 
 func keyUsed(ctx context.Context, l *lab) error {
-	if err := l.needService(); err != nil {
+	if err := l.needCredential(); err != nil {
 		return err
 	}
 	got, err := l.sent(ctx, func(*provider.Request) {})
@@ -58,7 +58,7 @@ func keyUsed(ctx context.Context, l *lab) error {
 }
 
 func keyPerCall(ctx context.Context, l *lab) error {
-	if err := l.needService(); err != nil {
+	if err := l.needCredential(); err != nil {
 		return err
 	}
 	const other = "sk-kit-key-of-the-caller"
@@ -103,7 +103,7 @@ func keyInErrors(ctx context.Context, l *lab) error {
 	if err := l.needService(); err != nil {
 		return err
 	}
-	key := l.credential().Reveal()
+	key := l.secret()
 	s, err := l.anySample(provider.ModeCall)
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func keyInAnswers(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	if key := l.credential().Reveal(); contains(meta, key) || contains(resp.Body, key) {
+	if key := l.secret(); contains(meta, key) || contains(resp.Body, key) {
 		return fmt.Errorf("the answer or its metadata carries the key: %s", meta)
 	}
 	return nil

