@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/backplane-dev/backplane/sdk/openaicompat"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/rest"
 )
@@ -19,8 +18,7 @@ func Count(h http.Header, name string) int64 {
 	return n
 }
 
-// IsJSON is the [openaicompat.Operation.Answer] of operations whose answer is
-// JSON of any shape, such as a list.
+// IsJSON checks an answer that is JSON of any shape, such as a list.
 func IsJSON(out *provider.Response) error {
 	if !json.Valid(out.Body) {
 		return Protocol("the service's answer is not JSON")
@@ -28,8 +26,8 @@ func IsJSON(out *provider.Response) error {
 	return nil
 }
 
-// IsHealthy is the Answer of an operation that asks for health: the service's
-// own has no body.
+// IsHealthy writes the answer to a question for health: the service's own has no
+// body.
 func IsHealthy(out *provider.Response) error {
 	out.ContentType, out.Body = rest.TypeJSON, []byte(`{"status":"ok"}`)
 	return nil
@@ -47,34 +45,4 @@ func Protocol(format string, args ...any) *provider.Error {
 	e := provider.Errorf(provider.CodeProtocol, format, args...)
 	e.Source = provider.SourceUpstream
 	return e
-}
-
-// Info, Health and Metrics are what both servers tell of themselves.
-func Info() openaicompat.Operation {
-	return get("info", "/info", "Describes the model and the limits of the server.", IsJSON)
-}
-
-// Health asks whether the server can answer.
-func Health() openaicompat.Operation {
-	return get("health", "/health", "Asks whether the server can answer.", IsHealthy)
-}
-
-// Metrics returns the server's counters.
-func Metrics() openaicompat.Operation {
-	return get("metrics", "/metrics", "Returns the server's counters as Prometheus reads them.", nil)
-}
-
-func get(name, path, what string, answer func(*provider.Response) error) openaicompat.Operation {
-	return openaicompat.Operation{
-		Name: name, Modes: []provider.Mode{provider.ModeCall}, Method: http.MethodGet, Path: path,
-		NoModel: true, Raw: true, Answer: answer, Description: what,
-	}
-}
-
-// Native is an operation with the server's own body and answer.
-func Native(name, path, what string) openaicompat.Operation {
-	return openaicompat.Operation{
-		Name: name, Modes: []provider.Mode{provider.ModeCall}, Path: path,
-		NoModel: true, Raw: true, Answer: IsJSON, Description: what, Rename: map[string]string{"model": ""},
-	}
 }

@@ -3,6 +3,7 @@ package hf
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/backplane-dev/backplane/sdk/openaicompat"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -14,6 +15,11 @@ const RequestIDHeader = "X-Request-Id"
 
 // Credential is the key of both services. Servers of one's own run without.
 var Credential = provider.Credential{Env: []string{"HF_TOKEN", "HF_API_KEY"}}
+
+// WithoutVersion takes addresses as they are written for OpenAI's clients too.
+func WithoutVersion(address string) string {
+	return strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
+}
 
 // Conn sends requests that the provider made itself.
 type Conn struct{ openaicompat.Connection }

@@ -44,6 +44,11 @@ var beginnings = []struct {
 var (
 	// oversize are the words about limits on the size of a request.
 	oversize = regexp.MustCompile("(?i)batch size|must have less than|must be <= |too (?:large|long|many)|maximum")
+	// otherwise are the words of errors that have the status of a body that is too
+	// large, as all failed checks of embeddings have, and mean another.
+	otherwise = regexp.MustCompile(`(?i)empty|prompt|dimension|truncat|supported`)
+	// wrongKind says that the model is for another operation.
+	wrongKind = regexp.MustCompile(`(?i)model is not an? `)
 	// field is the field at fault, as the servers put it at the beginning.
 	field = regexp.MustCompile("^(?:Input validation error: )?`([a-z_]+)`")
 	// noTokenizer says that a server runs without the tokenizer that was asked.
@@ -62,9 +67,11 @@ func Classify(e *provider.Error) {
 	if code, known := classes[kind]; known {
 		e.Code = code
 	}
-	switch {
-	case kind == "validation" && oversize.MatchString(e.Message):
+	switch tooLarge := e.StatusCode == http.StatusRequestEntityTooLarge; {
+	case kind == "validation" && (oversize.MatchString(e.Message) || tooLarge && !otherwise.MatchString(e.Message)):
 		e.Code = provider.CodeTooLarge
+	case kind == "backend" && wrongKind.MatchString(e.Message):
+		e.Code = provider.CodeUnsupported
 	case e.StatusCode == http.StatusNotFound && noTokenizer.MatchString(e.Message):
 		e.Code = provider.CodeUnsupported
 	case e.StatusCode == http.StatusServiceUnavailable && loading.MatchString(e.Message):

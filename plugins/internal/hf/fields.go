@@ -97,3 +97,6 @@ func (f *Fields) JSON(was []byte) ([]byte, error) {
 	}
 	return json.Marshal(f.members)
 }
+
+// FieldsOf are the fields of a request that its type does not name.
+func FieldsOf(members map[string]json.RawMessage) *Fields { return &Fields{members: members} }

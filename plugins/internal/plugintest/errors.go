@@ -34,6 +34,17 @@ type errorCase struct {
 // compares what the caller gets, in calls and in streams.
 func CheckErrors(t *testing.T, open func(t testing.TB, url string) *client.Conn, operation, body string) {
 	t.Helper()
+	checkErrors(t, open, operation, body, true)
+}
+
+// CheckCallErrors is [CheckErrors] for operations without a stream.
+func CheckCallErrors(t *testing.T, open func(t testing.TB, url string) *client.Conn, operation, body string) {
+	t.Helper()
+	checkErrors(t, open, operation, body, false)
+}
+
+func checkErrors(t *testing.T, open func(t testing.TB, url string) *client.Conn, operation, body string, streams bool) {
+	t.Helper()
 	var cases []errorCase
 	if err := json.Unmarshal(Testdata(t, "errors.json"), &cases); err != nil {
 		t.Fatal(err)
@@ -44,8 +55,10 @@ func CheckErrors(t *testing.T, open func(t testing.TB, url string) *client.Conn,
 			conn := open(t, Serve(t, c.answer))
 			_, err := conn.Call(t.Context(), Request(operation, body))
 			c.check(t, err)
-			_, err = Stream(t, conn, Request(operation, body))
-			c.check(t, err)
+			if streams {
+				_, err = Stream(t, conn, Request(operation, body))
+				c.check(t, err)
+			}
 		})
 	}
 }

@@ -2,8 +2,6 @@ package tgi
 
 import (
 	"encoding/json"
-	"net/http"
-	"strings"
 
 	"github.com/backplane-dev/backplane/plugins/internal/hf"
 	"github.com/backplane-dev/backplane/sdk/openaicompat"
@@ -23,15 +21,11 @@ func dialect(o Options) openaicompat.Dialect {
 	return openaicompat.Dialect{
 		Name: o.Name, Version: o.Version, Description: o.Description,
 		Homepage: "https://huggingface.co/docs/text-generation-inference", License: "Apache-2.0",
-		BaseURL: localURL, Address: withoutVersion,
+		BaseURL: localURL, Address: hf.WithoutVersion,
 		Credential: hf.Credential, RequestIDHeader: hf.RequestIDHeader,
 		Models:   provider.Models{Default: baseModel, Patterns: []string{baseModel}},
 		Classify: hf.Classify, ClassifyBody: hf.ClassifyBody,
-		Operations: []openaicompat.Operation{
-			chat("/v1/chat/completions"), completions("/v1/completions"),
-			chatTokenize(), hf.Native("tokenize", "/tokenize", "Splits a text into tokens."),
-			models(), hf.Info(), hf.Health(), hf.Metrics(),
-		},
+		Operations: append([]openaicompat.Operation{chat(), completions()}, native()...),
 	}
 }
 
@@ -40,48 +34,29 @@ func dialect(o Options) openaicompat.Dialect {
 func hosted(o Options) openaicompat.Dialect {
 	d := dialect(o)
 	d.Models = provider.Models{}
-	d.Operations = []openaicompat.Operation{chat("/v1/chat/completions"), completions("/v1/completions")}
+	d.Operations = []openaicompat.Operation{chat(), completions()}
 	for i := range d.Operations {
 		d.Operations[i].UnderModel = true
 	}
 	return d
 }
 
-// withoutVersion takes addresses as they are written for OpenAI's clients too.
-func withoutVersion(address string) string {
-	return strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
-}
-
-func chat(path string) openaicompat.Operation {
+func chat() openaicompat.Operation {
 	op := openaicompat.Standard(provider.OpChat)[0]
-	op.Path, op.Rename, op.Request = path, renamed, chatRequest
+	op.Path, op.Rename, op.Request = "/v1/chat/completions", renamed, chatRequest
 	op.Description = "Answers a conversation by the model's own template."
 	return op
 }
 
 // completions has no stream_options: the last chunk has the usage unasked.
-func completions(path string) openaicompat.Operation {
+func completions() openaicompat.Operation {
 	op := openaicompat.Standard(provider.OpCompletions)[0]
-	op.Path, op.Rename, op.Request, op.StreamUsage = path, renamed, completionRequest, false
+	op.Path, op.Rename, op.Request, op.StreamUsage = "/v1/completions", renamed, completionRequest, false
 	return op
 }
 
-func chatTokenize() openaicompat.Operation {
-	return openaicompat.Operation{
-		Name: "chat_tokenize", Modes: []provider.Mode{provider.ModeCall}, Path: "/chat_tokenize",
-		Rename: renamed, Request: chatRequest, Raw: true, Answer: hf.IsJSON,
-		Description: "Shows the prompt that a conversation becomes, and its tokens.",
-	}
-}
-
-// models is a list, but was one model in releases that followed the description.
-func models() openaicompat.Operation {
-	return openaicompat.Operation{
-		Name: provider.OpModels, Modes: []provider.Mode{provider.ModeCall}, Method: http.MethodGet, Path: "/v1/models",
-		NoModel: true, Raw: true, Answer: listOfModels, Description: "Lists the model that the server was started with.",
-	}
-}
-
+// listOfModels makes a list of what was one model in releases that followed the
+// description.
 func listOfModels(out *provider.Response) error {
 	var answer struct {
 		ID   string          `json:"id"`
