@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk"
@@ -92,7 +93,7 @@ func newConfig(cfg provider.EndpointConfig) (*config, error) {
 		return nil, &provider.ConfigError{Diagnostics: diags}
 	}
 	var err error
-	c.base, err = url.Parse(c.Endpoint)
+	c.base, err = url.Parse(strings.TrimRight(c.Endpoint, "/"))
 	return c, err
 }
 

@@ -45,7 +45,7 @@ func (s *source) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
 	s.n += int64(n)
 	s.sums.write(p[:n])
-	if err != nil && err != io.EOF { //nolint:errorlint // an end that is wrapped is not one
+	if err != nil && err != io.EOF { // an end that is wrapped is not one
 		s.err = err
 	}
 	return n, err
