@@ -100,7 +100,7 @@ func TestGenerateIsTheServersOwn(t *testing.T) {
 	if _, err := conn.Call(t.Context(), plugintest.Request("generate", all)); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"inputs":"a","parameters":{"adapter_id":"lora","best_of":2,"decoder_input_details":true,"details":true,"do_sample":false,` +
+	want := `{"model":"m","inputs":"a","parameters":{"adapter_id":"lora","best_of":2,"decoder_input_details":true,"details":true,"do_sample":false,` +
 		`"frequency_penalty":0.1,"grammar":{"type":"json","value":{"properties":{}}},"max_new_tokens":5,"repetition_penalty":1.1,"return_full_text":false,` +
 		`"seed":7,"stop":["x"],"top_n_tokens":2,"truncate":9,"watermark":true}}`
 	if sent := <-f.Requests; !sameJSON(t, sent.Body, want) {

@@ -90,17 +90,8 @@ func (e *endpoint) sendGenerate(ctx context.Context, req *provider.Request, body
 	if err != nil {
 		return nil, err
 	}
-	if e.settings.Hosted {
-		if out.Path, err = e.hostedPath(req, f); err != nil {
-			return nil, err
-		}
-	}
-	f.Remove("model")
-	f.Remove("stream")
-	if e.settings.Hosted && stream {
-		if err := f.Set("stream", true); err != nil {
-			return nil, err
-		}
+	if err := e.address(out, req, f, stream); err != nil {
+		return nil, err
 	}
 	if err := parameters(f, stream); err != nil {
 		return nil, err
@@ -112,6 +103,27 @@ func (e *endpoint) sendGenerate(ctx context.Context, req *provider.Request, body
 		return nil, err
 	}
 	return e.conn.Do(ctx, req, out)
+}
+
+// address says which model is asked: a hosted one by its path, with "stream" to
+// tell the ways apart. A server has one and reads no name; what stands between
+// may.
+func (e *endpoint) address(out *rest.Request, req *provider.Request, f *hf.Fields, stream bool) (err error) {
+	f.Remove("stream")
+	if !e.settings.Hosted {
+		if req.Model != "" {
+			return f.Set("model", req.Model)
+		}
+		return nil
+	}
+	if out.Path, err = e.hostedPath(req, f); err != nil {
+		return err
+	}
+	f.Remove("model")
+	if stream {
+		return f.Set("stream", true)
+	}
+	return nil
 }
 
 // hostedPath is the path of the model that is asked for.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/backplane-dev/backplane/plugins/internal/hf"
+	"github.com/backplane-dev/backplane/plugins/internal/hf/prompt"
 	"github.com/backplane-dev/backplane/sdk/openaicompat"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -17,16 +18,24 @@ const OpGenerate = "generate"
 // Options say which plugin the provider is part of.
 type Options struct{ Name, Version, Description string }
 
+// byServer as chat_template leaves the prompt to the server.
+const byServer = "server"
+
 // ownSettings are those beside the dialect's.
 var ownSettings = []schema.Attribute{
 	{
 		Name: "hosted", Type: schema.Bool, Default: false,
 		Description: "Each model lies at a path of its own, {base_url}/{owner}/{model}, as at Hugging Face. Only chat, completions and generate are there.",
 	},
+	{
+		Name: "chat_template", Type: schema.String, Default: byServer, OneOf: append([]string{byServer, prompt.Auto}, prompt.Names()...),
+		Description: "What makes a prompt of a conversation: the server, by the model's own template, or the plugin, by this one (auto: by the model's name) and with generate.",
+	},
 }
 
 type settings struct {
-	Hosted bool `json:"hosted"`
+	Hosted       bool   `json:"hosted"`
+	ChatTemplate string `json:"chat_template"`
 }
 
 // New makes the provider.
@@ -69,7 +78,11 @@ func (p *tgi) Open(ctx context.Context, cfg provider.EndpointConfig) (provider.E
 	if err != nil {
 		return nil, err
 	}
-	return &endpoint{messages: opened.(messages), conn: conn, settings: s, model: cfg.Model}, nil
+	e := &endpoint{messages: opened.(messages), conn: conn, settings: s, model: cfg.Model}
+	if s.ChatTemplate != byServer {
+		return &promptEndpoint{e}, nil
+	}
+	return e, nil
 }
 
 // messages is what an endpoint of the dialect can do.

@@ -14,7 +14,7 @@ var renamed = map[string]string{"max_completion_tokens": "max_tokens"}
 // forgets, which would change the answer if it did not.
 var ignoredEverywhere = []openaicompat.Field{
 	{Name: "n", Harmless: []string{"1"}, Why: "must be 1: the server gives one choice; make several requests"},
-	{Name: "logit_bias", Harmless: []string{"{}"}, Why: "is not offered by the server; leave it out"},
+	{Name: "logit_bias", Harmless: []string{"{}"}, Why: notOffered},
 	{Name: "top_k", Why: "is taken by the operation generate alone; leave it out"},
 	{Name: "typical_p", Why: "is taken by the operation generate alone; leave it out"},
 }
@@ -23,11 +23,11 @@ var refuseInChat = openaicompat.RefuseFields(append([]openaicompat.Field{
 	{Name: "repetition_penalty", Why: "is not taken by the server's chat; give presence_penalty, or use the operation generate"},
 	{Name: "functions", Harmless: []string{"[]"}, Why: "is not offered by the server; write it as tools"},
 	{Name: "modalities", Harmless: []string{`["text"]`, "[]"}, Why: "must be [\"text\"]: the server answers with text alone"},
-	{Name: "audio", Why: "is not offered by the server; leave it out"},
-	{Name: "prediction", Why: "is not offered by the server; leave it out"},
-	{Name: "reasoning_effort", Why: "is not offered by the server; leave it out"},
+	{Name: "audio", Why: notOffered},
+	{Name: "prediction", Why: notOffered},
+	{Name: "reasoning_effort", Why: notOffered},
 	{Name: "verbosity", Why: "is not offered by the server; ask for short answers in a message"},
-	{Name: "web_search_options", Why: "is not offered by the server; leave it out"},
+	{Name: "web_search_options", Why: notOffered},
 }, ignoredEverywhere...)...)
 
 var refuseInCompletions = openaicompat.RefuseFields(append([]openaicompat.Field{
