@@ -88,3 +88,15 @@ func TestCancelClosesTheConnection(t *testing.T) {
 		plugintest.CheckCancel(t, open, "generate", generate, eventStream, token)
 	})
 }
+
+func TestAStreamThatIsCutHasItsUsageSoFar(t *testing.T) {
+	t.Parallel()
+	conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		plugintest.WriteParts(w, eventStream, token, token)
+	}))
+	got, err := plugintest.Stream(t, conn, plugintest.Request("generate", generate))
+	plugintest.WantError(t, err, provider.CodeProtocol)
+	if got.Usage == nil || *got.Usage != (provider.Usage{Output: 2, Total: 2}) || len(got.Chunks) != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
