@@ -3,6 +3,9 @@
 package host_test
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -67,4 +70,17 @@ func freeze(t *testing.T, h *host.Host, name string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(p.PID, syscall.SIGCONT) }) // it may have been replaced
+	waitStopped(t, p.PID)
+}
+
+// waitStopped waits until the signal has taken effect, where /proc tells.
+func waitStopped(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") T ") {
+			return
+		}
+	}
+	t.Fatal("the process did not stop")
 }

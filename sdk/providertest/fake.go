@@ -104,8 +104,15 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	got := &received{path: r.URL.Path, header: r.Header.Clone(), body: body, left: make(chan struct{})}
-	stop := context.AfterFunc(r.Context(), func() { close(got.left) })
-	defer stop()
+	leave := sync.OnceFunc(func() { close(got.left) })
+	stop := context.AfterFunc(r.Context(), leave)
+	defer func() {
+		// A behaviour that waits for the caller to leave can wake, and get here,
+		// before the function that was to note it has run: stop would undo it.
+		if stop(); r.Context().Err() != nil {
+			leave()
+		}
+	}()
 
 	f.mu.Lock()
 	f.received = append(f.received, got)
