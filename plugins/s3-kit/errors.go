@@ -21,7 +21,6 @@ var classes = map[string]class{
 	"AccessDenied":          {provider.CodePermission, ""},
 	"AllAccessDisabled":     {provider.CodePermission, ""},
 	"AccountProblem":        {provider.CodePermission, ""},
-	"MethodNotAllowed":      {provider.CodePermission, ""},
 	"SignatureDoesNotMatch": {provider.CodeAuth, ""},
 	"InvalidAccessKeyId":    {provider.CodeAuth, ""},
 	"XAdminUserNotFound":    {provider.CodeAuth, ""}, // Versity
@@ -75,6 +74,7 @@ var classes = map[string]class{
 	"RequestTimeout":         {provider.CodeTimeout, ""},
 	"InternalError":          {provider.CodeUpstream, ""},
 	"NotImplemented":         {provider.CodeUnsupported, ""},
+	"MethodNotAllowed":       {provider.CodeUnsupported, ""},
 	"PermanentRedirect":      {provider.CodeInvalidRequest, "bucket"},
 	"TemporaryRedirect":      {provider.CodeInvalidRequest, "bucket"},
 }
