@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
@@ -19,7 +21,7 @@ func (f *File) assemble() {
 		f.config.Providers = append(f.config.Providers, f.readProvider(s))
 	}
 	for _, s := range f.routes {
-		f.config.Routes = append(f.config.Routes, Route{Pattern: s.label, Endpoints: stringsIn(s.values["endpoints"]), Model: s.str("model")})
+		f.config.Routes = append(f.config.Routes, f.readRoute(s))
 	}
 }
 
@@ -27,7 +29,8 @@ func (f *File) assemble() {
 func DefaultServer() Server {
 	return Server{
 		Listen: defaultListen, Admin: DefaultAdminAddr(), PluginDir: DefaultPluginDir(),
-		MaxBodyBytes: defaultMaxBody, ShutdownTimeout: defaultShutdownTimeout,
+		MaxBodyBytes: defaultMaxBody, TenantBy: TenantByKey, PriorityHeader: DefaultPriorityHeader,
+		ShutdownTimeout: defaultShutdownTimeout,
 	}
 }
 
@@ -44,10 +47,22 @@ func (f *File) readServer() Server {
 		Listen          *string               `json:"listen"`
 		Admin           *string               `json:"admin"`
 		MaxBodySize     *schema.SizeValue     `json:"max_body_size"`
+		TenantBy        *string               `json:"tenant_by"`
+		PriorityHeader  *string               `json:"priority_header"`
 		ShutdownTimeout *schema.DurationValue `json:"shutdown_timeout"`
-	}{&server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes), span(&server.ShutdownTimeout)}
+	}{
+		&server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
+		&server.TenantBy, &server.PriorityHeader, span(&server.ShutdownTimeout),
+	}
 	f.decodeRaw(s, &values)
 	return server
+}
+
+func (f *File) readRoute(s *section) Route {
+	return Route{
+		Pattern: s.label, Endpoints: stringsIn(s.values["endpoints"]), Model: s.str("model"),
+		Balance: cmp.Or(s.str("balance"), BalanceOrdered), Weights: weightsIn(s.values["weights"]), Sticky: s.str("sticky"),
+	}
 }
 
 func (f *File) readProvider(s *section) Provider {
@@ -109,6 +124,23 @@ func stringsIn(v any) []string {
 		}
 	}
 	return out
+}
+
+// weightsIn reads a route's weights; those that are no numbers are reported
+// where the references are checked.
+func weightsIn(v any) map[string]int {
+	given, _ := v.(map[string]any)
+	var weights map[string]int
+	for id, value := range given {
+		text, _ := value.(string)
+		if n, err := strconv.Atoi(text); err == nil {
+			if weights == nil {
+				weights = make(map[string]int, len(given))
+			}
+			weights[id] = n
+		}
+	}
+	return weights
 }
 
 // Server returns the server block with its defaults, known before

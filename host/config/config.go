@@ -51,6 +51,12 @@ type Server struct {
 	PluginDir string
 	// MaxBodyBytes is the largest request body, 32 MiB if not configured.
 	MaxBodyBytes int64
+	// TenantBy says what tells the tenants apart who share an endpoint's queue
+	// fairly: [TenantByKey], the default, "header:<name>", or [TenantByNone].
+	TenantBy string
+	// PriorityHeader is the header in which clients name a priority; "" ignores
+	// what they say. The default is [DefaultPriorityHeader].
+	PriorityHeader string
 	// ShutdownTimeout is the time that running requests are given to finish
 	// when the host stops, 30 s if not configured.
 	ShutdownTimeout time.Duration
@@ -109,4 +115,30 @@ type Route struct {
 	Endpoints []string
 	// Model replaces the requested name; "" keeps it.
 	Model string
+	// Balance says which of the endpoints is tried first; the default is
+	// [BalanceOrdered]. The others are the fallback, in their order.
+	Balance string
+	// Weights are the shares of the endpoints with [BalanceWeighted]; 1 for those
+	// that are not in it.
+	Weights map[string]int
+	// Sticky is the header whose value keeps a client at one endpoint; "" for
+	// none.
+	Sticky string
 }
+
+// The values of [Route.Balance].
+const (
+	BalanceOrdered       = "ordered"
+	BalanceWeighted      = "weighted"
+	BalanceLeastInFlight = "least_in_flight"
+	BalanceLatency       = "latency"
+)
+
+// The values of [Server.TenantBy] that are no header.
+const (
+	TenantByKey  = "key"
+	TenantByNone = "none"
+)
+
+// DefaultPriorityHeader is the header that names a request's priority.
+const DefaultPriorityHeader = "x-backplane-priority"

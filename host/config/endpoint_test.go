@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func TestAnEndpointFromJSONInheritsWhatItDoesNotSay(t *testing.T) {
 	}
 	want := config.DefaultPolicy()
 	want.Retry.Max, want.Timeout, want.Queue.Size, want.Queue.MaxConcurrent = 9, 5*time.Second, 0, 2
-	if e.ID != "fast" || e.Provider != "acme" || e.Model != "acme-large" || e.Policy != want || e.APIKey.Reveal() != "second-key" {
+	if e.ID != "fast" || e.Provider != "acme" || e.Model != "acme-large" || !reflect.DeepEqual(e.Policy, want) || e.APIKey.Reveal() != "second-key" {
 		t.Errorf("got %+v, key %s", e, e.APIKey.Reveal())
 	}
 	if got := string(e.Settings.JSON()); got != `{"base_url":"https://acme.example","region":"eu","replica":[{"url":"u","weight":1}]}` {
@@ -114,7 +115,7 @@ func TestAPatchChangesOnlyWhatItNames(t *testing.T) {
 	}
 	want := before.Policy
 	want.Retry.Max = 0
-	if e.Policy != want || e.Model != "m" || e.APIKey.Reveal() != "old" || e.ID != "fast" {
+	if !reflect.DeepEqual(e.Policy, want) || e.Model != "m" || e.APIKey.Reveal() != "old" || e.ID != "fast" {
 		t.Errorf("got %+v", e)
 	}
 	if got := string(e.Settings.JSON()); got != `{"base_url":"https://b","headers":{"a":"1","b":"2"},"region":"eu","token":"tok-1"}` {

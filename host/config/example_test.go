@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
@@ -58,7 +59,7 @@ func TestTheExampleRunsWithoutKeyAndEnvironment(t *testing.T) {
 	if cfg.Server.Listen != "127.0.0.1:8080" || cfg.LogLevel != "info" {
 		t.Errorf("server %+v, log level %s", cfg.Server, cfg.LogLevel)
 	}
-	if e := endpoint(t, cfg, "echo"); e.Policy != config.DefaultPolicy() {
+	if e := endpoint(t, cfg, "echo"); !reflect.DeepEqual(e.Policy, config.DefaultPolicy()) {
 		t.Errorf("the endpoint that shows the defaults has the policy %+v", e.Policy)
 	}
 	if e := endpoint(t, cfg, "slow"); e.Policy.Queue.Size != 2 || e.Policy.IdleTimeout != 5*time.Second {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // Policy says how an endpoint treats its requests. It has no useful zero value:
@@ -27,10 +25,16 @@ type Policy struct {
 	// IdleTimeout bounds the wait between two chunks of a stream. Default 0: no
 	// limit.
 	IdleTimeout time.Duration
+	// ConnectTimeout bounds the making of a connection to the service. Default
+	// 10s; 0 leaves it to the plugin.
+	ConnectTimeout time.Duration
 
 	Queue   Queue
+	Limits  Limits
 	Retry   Retry
 	Breaker Breaker
+	Adapt   Adapt
+	Hedge   Hedge
 	Stats   Stats
 }
 
@@ -49,6 +53,78 @@ type Queue struct {
 	// MaxBytes bounds the bodies of waiting requests. Default 64 MiB; 0 is no
 	// limit.
 	MaxBytes int64
+	// Overload says what happens to a queue that never empties: "codel", the
+	// default, refuses those that have waited longer than Target, so that the
+	// others are served in time; "none" lets all wait as long as they may.
+	Overload string
+	// Target is the wait that a queue in overload allows. Default 0: the greater
+	// of the median time of service and a tenth of Timeout.
+	Target time.Duration
+	// Interval is the time after which a queue that has not been empty counts as
+	// overloaded. Default 0: five times Target.
+	Interval time.Duration
+}
+
+// The values of [Queue.Overload].
+const (
+	OverloadCoDel = "codel"
+	OverloadNone  = "none"
+)
+
+// Limits are rates that the endpoint keeps by itself, so that the service need
+// not refuse. Requests over a rate wait in the queue.
+type Limits struct {
+	// RequestsPerMinute and TokensPerMinute bound the endpoint. Default 0: no
+	// bound. Tokens are estimated when the request is sent, and corrected by the
+	// service's count when it has answered.
+	RequestsPerMinute int
+	TokensPerMinute   int
+	// Models bound single models in addition; the first whose name matches
+	// counts.
+	Models []ModelLimits
+	// FromHeaders keeps to the limits that the service announces in its answers.
+	// Default true.
+	FromHeaders bool
+	// Share is this host's part of announced limits, where several hosts use the
+	// same key. Default 1.
+	Share float64
+	// QuotaCooldown is how long a key without money or allowance left is not
+	// used. Default 60s; 0 uses it all the same.
+	QuotaCooldown time.Duration
+}
+
+// ModelLimits bound the models whose name matches.
+type ModelLimits struct {
+	// Name is a model name, or a pattern with * and ?.
+	Name              string `json:"name"`
+	RequestsPerMinute int    `json:"requests_per_minute,omitempty"`
+	TokensPerMinute   int    `json:"tokens_per_minute,omitempty"`
+}
+
+// Adapt finds the number of requests that the service can work on at once.
+type Adapt struct {
+	// Enabled lets the endpoint move the limit of Queue.MaxConcurrent, which
+	// then is only where it begins. Default false.
+	Enabled bool
+	// Min and Max bound the limit. Defaults 1 and 200.
+	Min, Max int
+	// Tolerance is the growth of the time to the first token, as a factor, above
+	// which the service counts as overloaded. Default 2.
+	Tolerance float64
+}
+
+// Hedge sends a second attempt when the first is slow, and takes what answers
+// first.
+type Hedge struct {
+	// Enabled is false by default: a hedged request can cost twice.
+	Enabled bool
+	// Quantile of the times to the first token after which an attempt counts as
+	// slow. Default 0.95.
+	Quantile float64
+	// MinDelay is the least time to wait before the second attempt. Default 50ms.
+	MinDelay time.Duration
+	// Budget bounds second attempts to this share of the requests. Default 0.05.
+	Budget float64
 }
 
 // Retry says when a failed request is tried again.
@@ -94,7 +170,17 @@ type Breaker struct {
 	// ConsecutiveFailures opens the circuit after this many failures in a row,
 	// whatever the rate. Default 0: off.
 	ConsecutiveFailures int
+	// WhenOpen says what an open circuit does with requests: "reject", the
+	// default, refuses them; "hold" lets them wait in the queue for the probe, if
+	// their deadline allows it.
+	WhenOpen string
 }
+
+// The values of [Breaker.WhenOpen].
+const (
+	WhenOpenReject = "reject"
+	WhenOpenHold   = "hold"
+)
 
 // Stats says what is kept about requests.
 type Stats struct {
@@ -106,8 +192,10 @@ type Stats struct {
 // DefaultPolicy is the policy of an endpoint that configures nothing.
 func DefaultPolicy() Policy {
 	return Policy{
-		Timeout: 60 * time.Second,
-		Queue:   Queue{Enabled: true, Size: 100, MaxConcurrent: 5, MaxBytes: 64 << 20},
+		Timeout:        60 * time.Second,
+		ConnectTimeout: 10 * time.Second,
+		Queue:          Queue{Enabled: true, Size: 100, MaxConcurrent: 5, MaxBytes: 64 << 20, Overload: OverloadCoDel},
+		Limits:         Limits{FromHeaders: true, Share: 1, QuotaCooldown: 60 * time.Second},
 		Retry: Retry{
 			Max: 3, InitialDelay: time.Second, Factor: 2, MaxDelay: 60 * time.Second,
 			Jitter: 0.25, RetryAfterMax: 120 * time.Second, Budget: 0.1,
@@ -115,7 +203,10 @@ func DefaultPolicy() Policy {
 		Breaker: Breaker{
 			Enabled: true, Window: 60 * time.Second, ErrorRate: 0.5, MinRequests: 10,
 			OpenFor: 5 * time.Second, MaxOpen: 60 * time.Second, Probes: 1,
+			WhenOpen: WhenOpenReject,
 		},
+		Adapt: Adapt{Min: 1, Max: 200, Tolerance: 2},
+		Hedge: Hedge{Quantile: 0.95, MinDelay: 50 * time.Millisecond, Budget: 0.05},
 		Stats: Stats{Recent: true},
 	}
 }
@@ -132,67 +223,3 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	*p = changed
 	return nil
 }
-
-// policyView gives a policy its JSON form. Its fields point into the policy, so
-// that one definition serves both directions and null changes nothing.
-type policyView struct {
-	Timeout           *schema.DurationValue `json:"timeout"`
-	AttemptTimeout    *schema.DurationValue `json:"attempt_timeout"`
-	FirstTokenTimeout *schema.DurationValue `json:"first_token_timeout"`
-	IdleTimeout       *schema.DurationValue `json:"idle_timeout"`
-	Queue             queueView             `json:"queue"`
-	Retry             retryView             `json:"retry"`
-	Breaker           breakerView           `json:"breaker"`
-	Stats             statsView             `json:"stats"`
-}
-
-type queueView struct {
-	Enabled       *bool             `json:"enabled"`
-	Size          *int              `json:"size"`
-	MaxConcurrent *int              `json:"max_concurrent"`
-	MaxBytes      *schema.SizeValue `json:"max_bytes"`
-}
-
-type retryView struct {
-	Max           *int                  `json:"max"`
-	InitialDelay  *schema.DurationValue `json:"initial_delay"`
-	Factor        *float64              `json:"factor"`
-	MaxDelay      *schema.DurationValue `json:"max_delay"`
-	Jitter        *float64              `json:"jitter"`
-	RetryAfterMax *schema.DurationValue `json:"retry_after_max"`
-	Budget        *float64              `json:"budget"`
-}
-
-type breakerView struct {
-	Enabled             *bool                 `json:"enabled"`
-	Window              *schema.DurationValue `json:"window"`
-	ErrorRate           *float64              `json:"error_rate"`
-	MinRequests         *int                  `json:"min_requests"`
-	OpenFor             *schema.DurationValue `json:"open_for"`
-	MaxOpen             *schema.DurationValue `json:"max_open"`
-	Probes              *int                  `json:"probes"`
-	ConsecutiveFailures *int                  `json:"consecutive_failures"`
-}
-
-type statsView struct {
-	Recent *bool `json:"recent"`
-}
-
-func (p *Policy) view() *policyView {
-	return &policyView{
-		Timeout: span(&p.Timeout), AttemptTimeout: span(&p.AttemptTimeout),
-		FirstTokenTimeout: span(&p.FirstTokenTimeout), IdleTimeout: span(&p.IdleTimeout),
-		Queue: queueView{&p.Queue.Enabled, &p.Queue.Size, &p.Queue.MaxConcurrent, (*schema.SizeValue)(&p.Queue.MaxBytes)},
-		Retry: retryView{
-			&p.Retry.Max, span(&p.Retry.InitialDelay), &p.Retry.Factor, span(&p.Retry.MaxDelay),
-			&p.Retry.Jitter, span(&p.Retry.RetryAfterMax), &p.Retry.Budget,
-		},
-		Breaker: breakerView{
-			&p.Breaker.Enabled, span(&p.Breaker.Window), &p.Breaker.ErrorRate, &p.Breaker.MinRequests,
-			span(&p.Breaker.OpenFor), span(&p.Breaker.MaxOpen), &p.Breaker.Probes, &p.Breaker.ConsecutiveFailures,
-		},
-		Stats: statsView{&p.Stats.Recent},
-	}
-}
-
-func span(d *time.Duration) *schema.DurationValue { return (*schema.DurationValue)(d) }

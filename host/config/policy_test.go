@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestAPolicyReadsBackWhatItWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := DefaultPolicy()
-	if err := json.Unmarshal(text, &read); err != nil || read != p {
+	if err := json.Unmarshal(text, &read); err != nil || !reflect.DeepEqual(read, p) {
 		t.Errorf("%s read as %+v, %v", text, read, err)
 	}
 }
@@ -45,10 +46,10 @@ func TestDecodingAPolicyChangesOnlyWhatIsNamed(t *testing.T) {
 	t.Parallel()
 	p, want := DefaultPolicy(), DefaultPolicy()
 	want.Retry.Max, want.Queue.Size = 0, 0
-	if err := json.Unmarshal([]byte(`{"retry":{"max":0,"factor":null},"queue":{"size":0},"breaker":null}`), &p); err != nil || p != want {
+	if err := json.Unmarshal([]byte(`{"retry":{"max":0,"factor":null},"queue":{"size":0},"breaker":null}`), &p); err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("got %+v, %v", p, err)
 	}
-	if err := json.Unmarshal([]byte(`{"timeout":"5s","retry":{"max":"x"}}`), &p); err == nil || p != want {
+	if err := json.Unmarshal([]byte(`{"timeout":"5s","retry":{"max":"x"}}`), &p); err == nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("a mistake changed the policy to %+v, %v", p, err)
 	}
 }
@@ -62,7 +63,7 @@ func TestSchemasAndPolicyNameTheSameSettings(t *testing.T) {
 		t.Fatal(diags)
 	}
 	var p Policy
-	if err := json.Unmarshal(raw, &p); err != nil || p != DefaultPolicy() {
+	if err := json.Unmarshal(raw, &p); err != nil || !reflect.DeepEqual(p, DefaultPolicy()) {
 		t.Errorf("the schema's defaults are %+v, %v", p, err)
 	}
 	filled, names := map[string]any{}, map[string]any{}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -79,7 +80,32 @@ func (f *File) checkRoute(s *section) {
 		}
 		seen[id] = true
 	}
+	f.checkWeights(s, seen)
 }
+
+// checkWeights reports weights of endpoints that the route does not have, and
+// those that are no counts.
+func (f *File) checkWeights(s *section, routed map[string]bool) {
+	given, _ := s.values["weights"].(map[string]any)
+	if len(given) > 0 && s.str("balance") != BalanceWeighted {
+		at, _ := s.locate("weights")
+		f.errorAt(s, "weights", at.value, "Weights without effect", fmt.Sprintf("Weights count only with balance = %q.", BalanceWeighted))
+	}
+	for _, id := range slices.Sorted(maps.Keys(given)) {
+		path := "weights." + id
+		at, _ := s.locate(path)
+		text, _ := given[id].(string)
+		if n, err := strconv.Atoi(text); err != nil || n < 0 || n > maxWeight {
+			f.errorAt(s, path, at.value, "Invalid weight", fmt.Sprintf("Write a whole number from 0 to %d.", maxWeight))
+		}
+		if !routed[id] {
+			f.errorAt(s, path, at.value, "Unknown endpoint", s.unknown("weights", "endpoint of this route", id, slices.Sorted(maps.Keys(routed)), "Add it to endpoints."))
+		}
+	}
+}
+
+// maxWeight is the largest weight of an endpoint in a route.
+const maxWeight = 1_000_000
 
 // unknown says that a name leads nowhere and what to write instead. A name that
 // came from the environment or a file is not quoted.

@@ -74,7 +74,7 @@ func TestResolveGivesAFileWithoutBlocksItsDefaults(t *testing.T) {
 		t.Errorf("got %+v, %s", cfg.Server, cfg.LogLevel)
 	}
 	e := endpoint(t, cfg, "fast")
-	if e.Policy != config.DefaultPolicy() || e.Model != "" || !e.APIKey.IsZero() || string(e.Settings.JSON()) != "{}" {
+	if !reflect.DeepEqual(e.Policy, config.DefaultPolicy()) || e.Model != "" || !e.APIKey.IsZero() || string(e.Settings.JSON()) != "{}" {
 		t.Errorf("got %+v", e)
 	}
 	if p := cfg.Providers[0]; p.StartTimeout != 10*time.Second || p.Path != "" || len(p.Env) != 0 || p.Defaults.APIKey != nil {
@@ -87,7 +87,7 @@ func TestEndpointsInheritFromTheirProvidersBlock(t *testing.T) {
 	e := endpoint(t, resolveFull(t), "inherits")
 	want := config.DefaultPolicy()
 	want.Timeout, want.Queue.Size, want.Queue.MaxBytes, want.Retry.Max = 10*time.Second, 7, 1024, 9
-	if e.Policy != want {
+	if !reflect.DeepEqual(e.Policy, want) {
 		t.Errorf("policy\n%+v, want\n%+v", e.Policy, want)
 	}
 	if e.Model != "acme-large" || e.APIKey.Reveal() != "key-from-variable" {
@@ -107,7 +107,7 @@ func TestEndpointsCanSetEveryValueToZero(t *testing.T) {
 		Breaker: config.Breaker{Window: 30 * time.Second, ErrorRate: 0.25, MinRequests: 1,
 			OpenFor: time.Second, MaxOpen: 2 * time.Second, Probes: 2, ConsecutiveFailures: 4},
 	}
-	if e.Policy != want {
+	if !reflect.DeepEqual(e.Policy, want) {
 		t.Errorf("policy\n%+v, want\n%+v", e.Policy, want)
 	}
 	if e.Model != "acme-small" || !e.APIKey.IsZero() {

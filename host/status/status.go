@@ -29,6 +29,34 @@ type Report struct {
 	ProviderTime time.Duration `json:"provider_time_ns"`
 	// Total is the time since the request arrived.
 	Total time.Duration `json:"total_ns"`
+	// Tries are the attempts, and the refusals of endpoints that made none, in
+	// the order in which they ended. A long story keeps its first and last ones.
+	Tries []Try `json:"tries,omitempty"`
+}
+
+// Try is one attempt of a request, or the refusal of an endpoint to make one.
+type Try struct {
+	Endpoint string `json:"endpoint"`
+	Provider string `json:"provider"`
+	// Number is the attempt's number at this endpoint, from 1; 0 is a refusal.
+	Number int       `json:"number"`
+	At     time.Time `json:"at"`
+	// QueueWait is the time that this attempt waited for its slot.
+	QueueWait time.Duration `json:"queue_wait_ns"`
+	// Permit is the state of the circuit that let it pass: closed, half_open (it
+	// was a probe) or disabled.
+	Permit CircuitState `json:"permit,omitempty"`
+	// Duration of the call to the plugin; for a stream up to its first chunk.
+	Duration time.Duration `json:"duration_ns"`
+	// Code and Error say how it failed; empty if it did not.
+	Code  provider.Code `json:"code,omitempty"`
+	Error string        `json:"error,omitempty"`
+	// Delay is the pause that followed, and Next says what came of it: why it was
+	// repeated, or why not.
+	Delay time.Duration `json:"delay_ns,omitempty"`
+	Next  string        `json:"next,omitempty"`
+	// Hedge is true for a second attempt beside a slow one.
+	Hedge bool `json:"hedge,omitempty"`
 }
 
 // Stats are an endpoint's counters since it was created, as one snapshot.
@@ -123,6 +151,13 @@ type Request struct {
 	Code  provider.Code  `json:"code,omitempty"`
 	Error string         `json:"error,omitempty"`
 	Usage provider.Usage `json:"usage"`
+	// FirstToken is the time to a stream's first chunk, 0 for others.
+	FirstToken time.Duration `json:"first_token_ns,omitempty"`
+	// Tenant and Priority are what the queue ordered the request by.
+	Tenant   string `json:"tenant,omitempty"`
+	Priority string `json:"priority,omitempty"`
+	// Tries are the attempts at this endpoint; see [Report].
+	Tries []Try `json:"tries,omitempty"`
 }
 
 // Endpoint describes an endpoint. Sensitive settings are left out.

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -38,14 +39,14 @@ func TestACallIsAnsweredAndReported(t *testing.T) {
 			RequestID: "id-1", Endpoint: "e", Provider: "fake", Model: "m", Attempts: 1,
 			ProviderTime: 2 * time.Second, Total: 2 * time.Second,
 		}
-		if report != want {
+		if !reflect.DeepEqual(report, want) {
 			t.Errorf("report %+v, want %+v", report, want)
 		}
 		s := wantQuiet(t, e)
 		if s.Success != 1 || s.Attempts != 1 || s.Tokens.Total != 7 || s.Latency.Max != 2 {
 			t.Errorf("stats %+v", s)
 		}
-		if out := o.outcomes(); len(out) != 1 || out[0].Report != want || out[0].Code != "" || out[0].Usage.Total != 7 ||
+		if out := o.outcomes(); len(out) != 1 || !reflect.DeepEqual(out[0].Report, want) || out[0].Code != "" || out[0].Usage.Total != 7 ||
 			out[0].Operation != "chat" || out[0].Mode != provider.ModeCall {
 			t.Errorf("observed %+v", out)
 		}
