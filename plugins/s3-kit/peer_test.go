@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,12 +20,16 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// peer starts versitygw, an S3 server that checks signatures, if it is installed.
+// peer starts versitygw, an S3 server that checks signatures, if it is installed
+// or where scripts/test builds it.
 func peer(t *testing.T) string {
 	t.Helper()
 	binary, err := exec.LookPath("versitygw")
 	if err != nil {
-		t.Skip("versitygw is not installed")
+		binary, err = exec.LookPath(filepath.Join("..", "..", "bin", "tools", "versitygw"))
+	}
+	if err != nil {
+		t.Skip("versitygw is not there; scripts/test builds it")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,6 +8,7 @@ tools=(
   "protoc-gen-go      google.golang.org/protobuf/cmd/protoc-gen-go             v1.36.12"
   "protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc            v1.6.2"
   "golangci-lint      github.com/golangci/golangci-lint/v2/cmd/golangci-lint   v2.15.0"
+  "versitygw          github.com/versity/versitygw/cmd/versitygw               v1.8.0"
 )
 
 tools_dir=$PWD/bin/tools
