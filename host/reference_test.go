@@ -348,7 +348,7 @@ endpoint "quiet" {
 			t.Fatal(err)
 		}
 	}
-	recent := h.Recent("", 0)
+	recent := h.Recent(status.RequestFilter{})
 	if len(recent) != 1 || recent[0].Endpoint != "echo" || !recent[0].Success || recent[0].At.IsZero() {
 		t.Errorf("recent %+v", recent)
 	}

@@ -38,19 +38,18 @@ func (h *Host) ResetStats(endpointID string) error {
 	return nil
 }
 
-// Recent returns the latest requests of an endpoint, or of all if endpointID is
-// empty, newest first. At most an hour and a bounded number of them are kept;
-// limit 0 means all of these.
-func (h *Host) Recent(endpointID string, limit int) []status.Request {
+// Recent returns the latest requests that the filter chooses, newest first. Each
+// endpoint keeps those of the last hour, within bounds.
+func (h *Host) Recent(filter status.RequestFilter) []status.Request {
 	var all []status.Request
 	for id, e := range h.state.Load().endpoints {
-		if endpointID == "" || endpointID == id {
-			all = append(all, e.endpoint.Recent(limit)...)
+		if filter.Endpoint == "" || filter.Endpoint == id {
+			all = append(all, e.endpoint.Recent(filter)...)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b status.Request) int { return cmp.Compare(b.At.UnixNano(), a.At.UnixNano()) })
-	if limit > 0 && len(all) > limit {
-		all = all[:limit]
+	if filter.Limit > 0 && len(all) > filter.Limit {
+		all = all[:filter.Limit]
 	}
 	return all
 }

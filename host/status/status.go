@@ -135,17 +135,22 @@ type Transition struct {
 	Reason string       `json:"reason"`
 }
 
-// Request is one recent request.
+// Request is one recent request, as one endpoint saw it.
 type Request struct {
 	ID        string        `json:"id"`
 	Endpoint  string        `json:"endpoint"`
+	Provider  string        `json:"provider"`
 	Operation string        `json:"operation"`
 	Model     string        `json:"model,omitempty"`
 	At        time.Time     `json:"at"`
 	Duration  time.Duration `json:"duration_ns"`
 	QueueWait time.Duration `json:"queue_wait_ns"`
-	Attempts  int           `json:"attempts"`
-	Stream    bool          `json:"stream,omitempty"`
+	// Backoff is the time between attempts, ProviderTime that of calls to the
+	// plugin; for a stream up to its first chunk.
+	Backoff      time.Duration `json:"backoff_ns,omitempty"`
+	ProviderTime time.Duration `json:"provider_time_ns"`
+	Attempts     int           `json:"attempts"`
+	Stream       bool          `json:"stream,omitempty"`
 	Success   bool          `json:"success"`
 	// Code and Error are set if the request failed.
 	Code  provider.Code  `json:"code,omitempty"`

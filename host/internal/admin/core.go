@@ -27,9 +27,8 @@ type Core interface {
 	Stats() []status.Stats
 	EndpointStats(id string) (status.Stats, error)
 	ResetStats(id string) error
-	// Recent returns the latest requests of an endpoint, "" for all, newest
-	// first.
-	Recent(endpoint string, limit int) []status.Request
+	// Recent returns the latest requests that the filter chooses, newest first.
+	Recent(filter status.RequestFilter) []status.Request
 
 	Providers() []status.Provider
 	// Provider returns one provider with its latest log lines.

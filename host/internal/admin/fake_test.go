@@ -109,8 +109,8 @@ func (f *fakeCore) EndpointStats(id string) (status.Stats, error) {
 
 func (f *fakeCore) ResetStats(id string) error { return f.note("ResetStats %s", id) }
 
-func (f *fakeCore) Recent(endpoint string, limit int) []status.Request {
-	_ = f.note("Recent %q %d", endpoint, limit)
+func (f *fakeCore) Recent(filter status.RequestFilter) []status.Request {
+	_ = f.note("Recent %q %d", filter.Endpoint, filter.Limit)
 	return []status.Request{
 		{ID: "req_2", Endpoint: "fast", Operation: "chat", Model: "m", At: when, Duration: time.Second, Attempts: 1, Stream: true, Success: true, Usage: provider.Usage{Input: 1}},
 		{ID: "req_1", Endpoint: "fast", Operation: "chat", At: when, Code: provider.CodeTimeout, Error: "timeout of 60s passed", Attempts: 4},

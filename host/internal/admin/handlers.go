@@ -117,7 +117,7 @@ func (x *exchange) listRequests() error {
 			return err
 		}
 	}
-	return list(x, x.core.Recent(endpoint, limit))
+	return list(x, x.core.Recent(status.RequestFilter{Endpoint: endpoint, Limit: limit}))
 }
 
 func (x *exchange) listProviders() error {

@@ -50,7 +50,7 @@ func TestACallIsAnsweredAndReported(t *testing.T) {
 			out[0].Operation != "chat" || out[0].Mode != provider.ModeCall {
 			t.Errorf("observed %+v", out)
 		}
-		if rec := e.Recent(0); len(rec) != 1 || !rec[0].Success || rec[0].ID != "id-1" || rec[0].Duration != 2*time.Second || rec[0].Usage.Total != 7 {
+		if rec := e.Recent(status.RequestFilter{}); len(rec) != 1 || !rec[0].Success || rec[0].ID != "id-1" || rec[0].Duration != 2*time.Second || rec[0].Usage.Total != 7 {
 			t.Errorf("recent %+v", rec)
 		}
 	})
@@ -174,7 +174,7 @@ func TestReconfigureAppliesToLaterRequests(t *testing.T) {
 		if err != nil || revision != 5 || report.Model != "other" {
 			t.Errorf("revision %d, model %q, %v", revision, report.Model, err)
 		}
-		if s := wantQuiet(t, e); s.Success != 4 || len(e.Recent(0)) != 0 {
+		if s := wantQuiet(t, e); s.Success != 4 || len(e.Recent(status.RequestFilter{})) != 0 {
 			t.Errorf("stats %+v were not kept", s)
 		}
 	})
@@ -187,7 +187,7 @@ func TestResetStatsStartsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.ResetStats()
-	if s := e.Stats(); s.Requests != 0 || s.Tokens.Total != 0 || s.Latency.Count != 0 || len(e.Recent(0)) != 0 {
+	if s := e.Stats(); s.Requests != 0 || s.Tokens.Total != 0 || s.Latency.Count != 0 || len(e.Recent(status.RequestFilter{})) != 0 {
 		t.Errorf("stats %+v", s)
 	}
 }

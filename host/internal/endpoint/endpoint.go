@@ -132,9 +132,10 @@ func (e *Endpoint) Stats() status.Stats {
 	return s
 }
 
-// Recent returns up to limit recent requests, newest first; all that are kept
-// if limit is 0.
-func (e *Endpoint) Recent(limit int) []status.Request { return e.stats.Recent(limit) }
+// Recent returns the recent requests that the filter chooses, newest first.
+func (e *Endpoint) Recent(filter status.RequestFilter) []status.Request {
+	return e.stats.Recent(filter)
+}
 
 // ResetStats starts counters and recent requests anew. Queue and breaker are
 // left alone.

@@ -81,7 +81,7 @@ func TestAStreamReturnsAtItsFirstChunkAndPassesAllOn(t *testing.T) {
 			out[0].Usage.Output != 9 || out[0].Mode != provider.ModeStream {
 			t.Errorf("observed %+v", out)
 		}
-		if rec := e.Recent(1); !rec[0].Stream || !rec[0].Success {
+		if rec := e.Recent(status.RequestFilter{Limit: 1}); !rec[0].Stream || !rec[0].Success {
 			t.Errorf("recent %+v", rec)
 		}
 	})

@@ -3,7 +3,6 @@ package stats
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -148,72 +147,8 @@ func TestAResetDoesNotCountTheEndOfWhatBeganBefore(t *testing.T) {
 	r.Remember(status.Request{At: time.Now()})
 	r.Reset()
 	c.End(Result{})
-	if s := snapshot(r); s.Requests != 0 || s.Success != 0 || len(r.Recent(0)) != 0 {
-		t.Errorf("%+v and %d recent requests after a reset", s, len(r.Recent(0)))
-	}
-}
-
-func TestRecentRequestsAreBoundedInNumberAndAge(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := New(true)
-		for i := range maxRecent + 500 {
-			r.Remember(status.Request{Attempts: i, At: time.Now()})
-			time.Sleep(3 * time.Second)
-		}
-		got := r.Recent(0)
-		if len(got) != maxRecent || got[0].Attempts != maxRecent+499 || got[maxRecent-1].Attempts != 500 {
-			t.Fatalf("%d requests from %d to %d", len(got), got[0].Attempts, got[len(got)-1].Attempts)
-		}
-		if got := r.Recent(3); len(got) != 3 || got[2].Attempts != maxRecent+497 {
-			t.Errorf("the latest three are %+v", got)
-		}
-		time.Sleep(time.Hour - 30*time.Second)
-		if got := r.Recent(0); len(got) != 9 {
-			t.Errorf("%d requests of the last hour, want 9", len(got))
-		}
-	})
-}
-
-func TestRecentRequestsCanBeTurnedOff(t *testing.T) {
-	t.Parallel()
-	r := New(true)
-	r.Remember(status.Request{At: time.Now()})
-	r.KeepRecent(false)
-	r.Remember(status.Request{At: time.Now()})
-	if got := r.Recent(0); r.Keeps() || len(got) != 0 {
-		t.Errorf("%d requests are kept", len(got))
-	}
-	r.KeepRecent(true)
-	r.Remember(status.Request{At: time.Now()})
-	if got := r.Recent(0); len(got) != 1 {
-		t.Errorf("%d requests are kept, want 1", len(got))
-	}
-}
-
-func TestLongErrorsAreCutAtACharacter(t *testing.T) {
-	t.Parallel()
-	r := New(true)
-	r.Remember(status.Request{At: time.Now(), Error: strings.Repeat("ä", 1000) + "x"})
-	r.Remember(status.Request{At: time.Now(), Error: "x" + strings.Repeat("ä", 1000)})
-	for _, req := range r.Recent(0) {
-		if len(req.Error) > maxErrorBytes+3 || strings.ContainsRune(req.Error, '\uFFFD') || !strings.HasSuffix(req.Error, "ä...") {
-			t.Errorf("%q", req.Error)
-		}
-	}
-}
-
-// A caller chooses the model's name, and may choose one of megabytes.
-func TestLongNamesDoNotFillTheMemory(t *testing.T) {
-	t.Parallel()
-	r := New(true)
-	long := strings.Repeat("m", 1<<20)
-	r.Remember(status.Request{At: time.Now(), ID: long, Operation: long, Model: long})
-	got := r.Recent(0)[0]
-	for _, text := range []string{got.ID, got.Operation, got.Model} {
-		if len(text) > maxNameBytes+3 || !strings.HasSuffix(text, "m...") {
-			t.Errorf("%d bytes are kept", len(text))
-		}
+	if s := snapshot(r); s.Requests != 0 || s.Success != 0 || len(r.Recent(status.RequestFilter{})) != 0 {
+		t.Errorf("%+v and %d recent requests after a reset", s, len(r.Recent(status.RequestFilter{})))
 	}
 }
 
