@@ -2,7 +2,10 @@
 // order and route by it.
 package caller
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Caller is what the host knows of a request's caller. It must not be changed
 // once it is in a context.
@@ -12,9 +15,23 @@ type Caller struct {
 	Tenant string
 	// Priority of the request in its queue.
 	Priority Priority
-	// Header returns the first value of a header of the caller, "" if there is
-	// none. nil if there are no headers at all.
-	Header func(name string) string
+	// Header finds the caller's headers; nil if there are none. [net/http.Header]
+	// is one. It is read only while the host decides where the request goes.
+	Header Header
+}
+
+// Header finds the first value of a header, "" if there is none. The name may
+// be written in any case.
+type Header interface {
+	Get(name string) string
+}
+
+// HeaderValue returns the first value of a header, "" if there is none.
+func (c *Caller) HeaderValue(name string) string {
+	if c.Header == nil || name == "" {
+		return ""
+	}
+	return c.Header.Get(name)
 }
 
 // Priority orders requests in a queue: a higher one is served first. The zero
@@ -40,14 +57,15 @@ func (p Priority) String() string {
 	}
 }
 
-// ParsePriority reads a priority; "" is normal. ok is false for other words.
+// ParsePriority reads a priority in any case; "" is normal. ok is false for
+// other words.
 func ParsePriority(text string) (p Priority, ok bool) {
-	switch text {
-	case "", "normal":
+	switch {
+	case text == "" || strings.EqualFold(text, "normal"):
 		return Normal, true
-	case "high":
+	case strings.EqualFold(text, "high"):
 		return High, true
-	case "low":
+	case strings.EqualFold(text, "low"):
 		return Low, true
 	default:
 		return Normal, false
@@ -56,9 +74,24 @@ func ParsePriority(text string) (p Priority, ok bool) {
 
 type key struct{}
 
+// Context is a context that carries a caller. As a part of a larger value it
+// costs no allocation of its own.
+type Context struct {
+	context.Context
+	Caller Caller
+}
+
+// Value implements [context.Context].
+func (c *Context) Value(k any) any {
+	if k == (key{}) {
+		return &c.Caller
+	}
+	return c.Context.Value(k)
+}
+
 // With returns a context that carries c.
 func With(ctx context.Context, c *Caller) context.Context {
-	return context.WithValue(ctx, key{}, c)
+	return &Context{Context: ctx, Caller: *c}
 }
 
 var nobody = new(Caller)
@@ -71,10 +104,5 @@ func From(ctx context.Context) *Caller {
 	return nobody
 }
 
-// HeaderValue returns the first value of a header, "" if there is none.
-func (c *Caller) HeaderValue(name string) string {
-	if c.Header == nil || name == "" {
-		return ""
-	}
-	return c.Header(name)
-}
+// Known reports whether ctx carries a caller.
+func Known(ctx context.Context) bool { return From(ctx) != nobody }
