@@ -45,13 +45,13 @@ func (h *Host) Transfer(ctx context.Context, req *provider.TransferRequest) (*pr
 
 func (h *Host) call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error) {
 	return attempt(ctx, h, provider.ModeCall, req, func(ep *endpoint.Endpoint, req *provider.Request) (*provider.Response, status.Report, error) {
-		return ep.Call(ctx, req)
+		return ep.Call(ctx, req, endpoint.How{})
 	})
 }
 
 func (h *Host) stream(ctx context.Context, req *provider.Request) (provider.EventStream, status.Report, error) {
 	return attempt(ctx, h, provider.ModeStream, req, func(ep *endpoint.Endpoint, req *provider.Request) (provider.EventStream, status.Report, error) {
-		return ep.Stream(ctx, req)
+		return ep.Stream(ctx, req, endpoint.How{})
 	})
 }
 
@@ -59,7 +59,7 @@ func (h *Host) transfer(ctx context.Context, req *provider.TransferRequest) (*pr
 	return attempt(ctx, h, provider.ModeTransfer, &req.Request, func(ep *endpoint.Endpoint, r *provider.Request) (*provider.TransferResponse, status.Report, error) {
 		transfer := *req
 		transfer.Request = *r
-		return ep.Transfer(ctx, &transfer)
+		return ep.Transfer(ctx, &transfer, endpoint.How{})
 	})
 }
 

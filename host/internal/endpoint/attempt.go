@@ -49,13 +49,33 @@ func (a *attempt) run(call func(*attempt) *provider.Error) (err *provider.Error)
 			err = a.panicked(p)
 		}
 		now := time.Now()
-		a.r.report.ProviderTime += now.Sub(a.start)
+		took := now.Sub(a.start)
+		a.r.report.ProviderTime += took
 		a.r.lastEnd = now
+		a.feel(took, now, err)
 		if err != nil {
 			a.end(err)
 		}
 	}()
 	return call(a)
+}
+
+// feel takes the pulse: took is the time until the first chunk, the head of a
+// transfer or the whole answer, or until the failure.
+func (a *attempt) feel(took time.Duration, now time.Time, err *provider.Error) {
+	p := &a.r.e.pulse
+	switch {
+	case err == nil:
+		p.smooth.add(took, now)
+		switch a.r.mode {
+		case provider.ModeStream:
+			p.firstToken.add(took, now)
+		case provider.ModeCall:
+			p.answer.add(took, now)
+		}
+	case err.Code.Failure() || err.IsRateLimit():
+		p.smooth.add(max(took, failurePenalty), now)
+	}
 }
 
 // panicked makes an error of a panic in the backend.

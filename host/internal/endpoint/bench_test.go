@@ -43,7 +43,7 @@ func BenchmarkCall(b *testing.B) {
 	req := chat()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := e.Call(ctx, req); err != nil {
+		if _, _, err := e.Call(ctx, req, How{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -60,7 +60,7 @@ func BenchmarkCallContended(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		req := chat()
 		for pb.Next() {
-			if _, _, err := e.Call(ctx, req); err != nil {
+			if _, _, err := e.Call(ctx, req, How{}); err != nil {
 				b.Error(err)
 				return
 			}
@@ -75,7 +75,7 @@ func BenchmarkStreamOpenAndClose(b *testing.B) {
 	req := chat()
 	b.ReportAllocs()
 	for b.Loop() {
-		s, _, err := e.Stream(ctx, req)
+		s, _, err := e.Stream(ctx, req, How{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func BenchmarkStreamOpenAndClose(b *testing.B) {
 func BenchmarkChunk(b *testing.B) {
 	for name, idle := range map[string]config.Policy{"no idle timeout": config.DefaultPolicy(), "idle timeout": idling()} {
 		b.Run(name, func(b *testing.B) {
-			s, _, err := benched(idle).Stream(context.Background(), chat())
+			s, _, err := benched(idle).Stream(context.Background(), chat(), How{})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -112,9 +112,9 @@ func BenchmarkRefusedByCircuit(b *testing.B) {
 	policy.Breaker.Enabled, policy.Breaker.ConsecutiveFailures = true, 1
 	policy.Breaker.OpenFor = 1e9
 	e, _ := build(policy, script(func(int) error { return upstreamError() }))
-	_, _, _ = e.Call(context.Background(), chat())
+	_, _, _ = e.Call(context.Background(), chat(), How{})
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _, _ = e.Call(context.Background(), chat())
+		_, _, _ = e.Call(context.Background(), chat(), How{})
 	}
 }

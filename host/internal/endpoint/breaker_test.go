@@ -20,10 +20,10 @@ func TestAnOpenCircuitRefusesWithoutWaitingForASlot(t *testing.T) {
 		f := script(func(n int) error { return upstreamError() })
 		e, _ := build(policy, f)
 		for range 10 {
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			wantCode(t, err, provider.CodeUpstream)
 		}
-		_, report, err := e.Call(t.Context(), chat())
+		_, report, err := e.Call(t.Context(), chat(), How{})
 		got := wantCode(t, err, provider.CodeCircuitOpen)
 		if got.RetryAfter < 4*time.Second || report.Attempts != 0 || f.count() != 10 {
 			t.Errorf("%v with %v after %d calls", got, got.RetryAfter, f.count())
@@ -34,7 +34,7 @@ func TestAnOpenCircuitRefusesWithoutWaitingForASlot(t *testing.T) {
 		}
 		time.Sleep(got.RetryAfter)
 		f.call = func(context.Context, *provider.Request) (*provider.Response, error) { return good(), nil }
-		if _, _, err := e.Call(t.Context(), chat()); err != nil {
+		if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 			t.Errorf("the probe: %v", err)
 		}
 		if s := e.Stats(); s.Circuit.State != status.CircuitClosed {
@@ -51,11 +51,11 @@ func TestARequestThatMeetsAnOpenCircuitAfterAPauseIsToldItsOwnFailureToo(t *test
 		e, _ := build(policy, script(func(int) error { return upstreamError() }))
 		first := make(chan error, 1)
 		go func() {
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			first <- err
 		}()
 		time.Sleep(500 * time.Millisecond)
-		_, _, err := e.Call(t.Context(), chat()) // opens the circuit while the first pauses
+		_, _, err := e.Call(t.Context(), chat(), How{}) // opens the circuit while the first pauses
 		wantCode(t, err, provider.CodeUpstream)
 		got := wantCode(t, <-first, provider.CodeCircuitOpen)
 		if want := "; the request's last attempt failed: " + upstreamError().Message; !strings.HasSuffix(got.Message, want) || got.RetryAfter == 0 {
@@ -72,7 +72,7 @@ func TestARequestWhoseFailureOpensTheCircuitIsToldTheFailure(t *testing.T) {
 		f := script(func(int) error { return upstreamError() })
 		e, _ := build(policy, f)
 		start := time.Now()
-		_, report, err := e.Call(t.Context(), chat())
+		_, report, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeUpstream)
 		if report.Attempts != 2 || time.Since(start) != time.Second {
 			t.Errorf("%d attempts in %v, want 2 in 1s: the third would have been refused", report.Attempts, time.Since(start))
@@ -95,7 +95,7 @@ func TestQueuedRequestsAreRefusedWhenTheCircuitOpens(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				_, _, err := e.Call(t.Context(), chat())
+				_, _, err := e.Call(t.Context(), chat(), How{})
 				if provider.AsError(err).Code == provider.CodeCircuitOpen {
 					open.Add(1)
 				}

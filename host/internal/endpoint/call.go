@@ -9,8 +9,8 @@ import (
 
 // Call runs an operation that answers with one body. The report is valid also
 // if it fails; errors are [*provider.Error].
-func (e *Endpoint) Call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error) {
-	r := e.begin(ctx, req, provider.ModeCall)
+func (e *Endpoint) Call(ctx context.Context, req *provider.Request, how How) (*provider.Response, status.Report, error) {
+	r := e.begin(ctx, req, provider.ModeCall, how)
 	var resp *provider.Response
 	err := e.do(r, func(a *attempt) *provider.Error {
 		got, err := e.backend.Call(a.ctx, &a.req)

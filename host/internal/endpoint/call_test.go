@@ -25,7 +25,7 @@ func TestACallIsAnsweredAndReported(t *testing.T) {
 		}
 		e, o := build(steady(), f)
 		req := chat()
-		resp, report, err := e.Call(t.Context(), req)
+		resp, report, err := e.Call(t.Context(), req, How{})
 		if err != nil || string(resp.Body) != `{"ok":true}` {
 			t.Fatalf("got %v, %v", resp, err)
 		}
@@ -70,7 +70,7 @@ func TestRequestsThatCannotSucceedAreRefusedBeforeAnyCall(t *testing.T) {
 		{"files.get", provider.CodeUnsupported, `operation "files.get" of endpoint "e" cannot be called in mode "call"; it offers transfer`},
 		{"chat", provider.CodeAuth, `endpoint "e" has no API key; set its api_key or the environment variable FAKE_KEY or OTHER_KEY, or send a key with the request (header x-backplane-api-key)`},
 	} {
-		_, report, err := e.Call(t.Context(), &provider.Request{Operation: c.operation, RequestID: "x"})
+		_, report, err := e.Call(t.Context(), &provider.Request{Operation: c.operation, RequestID: "x"}, How{})
 		got := wantCode(t, err, c.code)
 		if got.Message != c.message || got.Source != provider.SourceHost {
 			t.Errorf("%s: %q of %s, want %q", c.operation, got.Message, got.Source, c.message)
@@ -79,7 +79,7 @@ func TestRequestsThatCannotSucceedAreRefusedBeforeAnyCall(t *testing.T) {
 			t.Errorf("%s: report %+v", c.operation, report)
 		}
 	}
-	_, _, err := e.Stream(t.Context(), &provider.Request{Operation: "embeddings"})
+	_, _, err := e.Stream(t.Context(), &provider.Request{Operation: "embeddings"}, How{})
 	if got := wantCode(t, err, provider.CodeUnsupported); got.Param != "stream" || !strings.Contains(got.Message, `"embeddings" of endpoint "e" cannot be streamed`) {
 		t.Errorf("a stream: %q of %q", got.Message, got.Param)
 	}
@@ -95,11 +95,11 @@ func TestAKeyOfTheRequestOrOneSetLaterIsEnough(t *testing.T) {
 	e := New(cfg)
 	req := chat()
 	req.Credential = provider.NewSecret("k")
-	if _, _, err := e.Call(t.Context(), req); err != nil {
+	if _, _, err := e.Call(t.Context(), req, How{}); err != nil {
 		t.Errorf("with a key of its own: %v", err)
 	}
 	e.SetHasKey(true)
-	if _, _, err := e.Call(t.Context(), chat()); err != nil {
+	if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 		t.Errorf("with the endpoint's key: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestAPanicInTheBackendLeaksNothing(t *testing.T) {
 	f := &fake{call: func(context.Context, *provider.Request) (*provider.Response, error) { panic("boom") }}
 	e, _ := build(policy, f)
 	for range 3 {
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		got := wantCode(t, err, provider.CodeInternal)
 		if got.Source != provider.SourceHost || !strings.Contains(got.Message, `provider "fake": boom`) || !strings.Contains(got.Cause.Error(), "call_test.go") {
 			t.Errorf("%v caused by %v", got, got.Cause)
@@ -127,13 +127,13 @@ func TestABackendThatAnswersNothingIsAnError(t *testing.T) {
 		policy.Retry.Max = 0
 		f := &fake{call: func(context.Context, *provider.Request) (*provider.Response, error) { return nil, nil }}
 		e, _ := build(policy, f)
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeProtocol)
 		f.call = func(context.Context, *provider.Request) (*provider.Response, error) { return nil, errors.New("plain") }
-		_, _, err = e.Call(t.Context(), chat())
+		_, _, err = e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeInternal)
 		f.call = func(context.Context, *provider.Request) (*provider.Response, error) { return nil, context.Canceled }
-		_, _, err = e.Call(t.Context(), chat())
+		_, _, err = e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeInternal)
 		wantQuiet(t, e)
 	})
@@ -149,7 +149,7 @@ func TestReconfigureAppliesToLaterRequests(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -162,7 +162,7 @@ func TestReconfigureAppliesToLaterRequests(t *testing.T) {
 		if s := e.Stats(); s.InFlight != 3 || s.Queued != 0 {
 			t.Errorf("%d run and %d wait, want the larger queue to serve all", s.InFlight, s.Queued)
 		}
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeQueueFull)
 		wg.Wait() // the old timeout of 60 s still holds for them
 		var revision uint64
@@ -170,7 +170,7 @@ func TestReconfigureAppliesToLaterRequests(t *testing.T) {
 			revision = req.Revision
 			return good(), nil
 		}
-		_, report, err := e.Call(t.Context(), &provider.Request{Operation: "chat"})
+		_, report, err := e.Call(t.Context(), &provider.Request{Operation: "chat"}, How{})
 		if err != nil || revision != 5 || report.Model != "other" {
 			t.Errorf("revision %d, model %q, %v", revision, report.Model, err)
 		}
@@ -183,7 +183,7 @@ func TestReconfigureAppliesToLaterRequests(t *testing.T) {
 func TestResetStatsStartsAnew(t *testing.T) {
 	t.Parallel()
 	e, _ := build(steady(), script(func(int) error { return nil }))
-	if _, _, err := e.Call(t.Context(), chat()); err != nil {
+	if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 		t.Fatal(err)
 	}
 	e.ResetStats()

@@ -107,8 +107,8 @@ func TestEveryRequestEndsInExactlyOneAnswer(t *testing.T) {
 						time.AfterFunc(time.Duration(rand.IntN(5000))*time.Millisecond, cancel)
 					}
 					if rand.IntN(2) == 0 {
-						_, _, _ = e.Call(ctx, chat())
-					} else if s, _, err := e.Stream(ctx, chat()); err == nil {
+						_, _, _ = e.Call(ctx, chat(), How{})
+					} else if s, _, err := e.Stream(ctx, chat(), How{}); err == nil {
 						_, _ = drain(s)
 						s.Close()
 					}

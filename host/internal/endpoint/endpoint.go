@@ -61,6 +61,7 @@ type Endpoint struct {
 	queue    *queue.Queue
 	breaker  *circuit.Breaker
 	stats    *stats.Recorder
+	pulse    pulse
 
 	closing context.Context // ends with Close
 	close   context.CancelFunc

@@ -25,7 +25,7 @@ func TestRetryAfterIsNeverUndercut(t *testing.T) {
 		for range 200 {
 			f.calls = nil
 			e, _ := build(policy, f)
-			if _, _, err := e.Call(t.Context(), chat()); err != nil {
+			if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 				t.Fatal(err)
 			}
 			if gap := f.calls[1].Sub(f.calls[0]); gap < 7*time.Second {
@@ -49,7 +49,7 @@ func TestOneRetryAfterHoldsTheWholeEndpoint(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -81,7 +81,7 @@ func TestTheNextRequestAfterAHoldGoesAlone(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -120,12 +120,12 @@ func TestARateLimitOfAKeyThatTheRequestBroughtHoldsOnlyThatRequest(t *testing.T)
 		wg.Go(func() {
 			own := chat()
 			own.Credential = provider.NewSecret("mine")
-			if _, _, err := e.Call(t.Context(), own); err != nil || time.Since(start) != 20*time.Second {
+			if _, _, err := e.Call(t.Context(), own, How{}); err != nil || time.Since(start) != 20*time.Second {
 				t.Errorf("its own request: %v after %v, want success after 20s", err, time.Since(start))
 			}
 		})
 		time.Sleep(time.Second)
-		if _, _, err := e.Call(t.Context(), chat()); err != nil || time.Since(start) != time.Second {
+		if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil || time.Since(start) != time.Second {
 			t.Errorf("another request: %v after %v, want it at once", err, time.Since(start))
 		}
 		wg.Wait()
@@ -141,7 +141,7 @@ func TestARequestWithItsOwnKeyPassesTheHoldOfTheEndpointsKey(t *testing.T) {
 		start := time.Now()
 		own := chat()
 		own.Credential = provider.NewSecret("mine")
-		if _, _, err := e.Call(t.Context(), own); err != nil || time.Since(start) != 0 {
+		if _, _, err := e.Call(t.Context(), own, How{}); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v, want success at once", err, time.Since(start))
 		}
 	})
@@ -163,7 +163,7 @@ func TestACrashOfThePluginDoesNotEndAHold(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -188,13 +188,13 @@ func TestARetryAfterThatIsTooLongFailsAtOnce(t *testing.T) {
 		})
 		e, _ := build(policy, f)
 		start := time.Now()
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		got := wantCode(t, err, provider.CodeRateLimit)
 		if time.Since(start) != 0 || got.RetryAfter != 10*time.Minute || !strings.Contains(got.Message, "wait 10m, which is more than retry_after_max of 2m") {
 			t.Errorf("%v with %v after %v", got, got.RetryAfter, time.Since(start))
 		}
 		// The endpoint is held, but no longer than retry_after_max.
-		if _, _, err := e.Call(t.Context(), chat()); err != nil || time.Since(start) != 2*time.Minute {
+		if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil || time.Since(start) != 2*time.Minute {
 			t.Errorf("the next request: %v after %v, want success after 2m", err, time.Since(start))
 		}
 	})
@@ -207,7 +207,7 @@ func TestARequestThatCannotOutwaitTheHoldIsToldAtOnce(t *testing.T) {
 		e, _ := build(steady(), f)
 		start := time.Now()
 		for range 2 {
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			if got := wantCode(t, err, provider.CodeRateLimit); got.RetryAfter != 90*time.Second {
 				t.Errorf("RetryAfter %v", got.RetryAfter)
 			}
@@ -228,7 +228,7 @@ func TestWhoCannotWaitForAPluginHearsOfThePlugin(t *testing.T) {
 		}
 		e, _ := build(steady(), script(func(int) error { return down }))
 		for n := range 3 {
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			got := wantCode(t, err, provider.CodePluginUnavailable)
 			if !strings.Contains(got.Message, "exit status 2") || got.RetryAfter < time.Minute {
 				t.Errorf("request %d: %q, retry after %v", n, got.Message, got.RetryAfter)

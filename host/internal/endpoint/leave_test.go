@@ -32,13 +32,13 @@ func TestACallerWhoLeavesAStreamFreesEverythingAtOnce(t *testing.T) {
 			if how == "cancel before the first chunk" {
 				time.AfterFunc(10*time.Second, cancel)
 				start := time.Now()
-				_, _, err := e.Stream(ctx, chat())
+				_, _, err := e.Stream(ctx, chat(), How{})
 				wantCode(t, err, provider.CodeCanceled)
 				if time.Since(start) != 10*time.Second {
 					t.Errorf("%s: told after %v", how, time.Since(start))
 				}
 			} else {
-				s, _, err := e.Stream(ctx, chat())
+				s, _, err := e.Stream(ctx, chat(), How{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -89,7 +89,7 @@ func TestACallersDeadlineInTheMiddleOfAStreamIsNotTheServicesFault(t *testing.T)
 		e, _ := build(steady(), streams(func(int) []piece { return []piece{started(), data("a")} }))
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 		defer cancel()
-		s, _, err := e.Stream(ctx, chat())
+		s, _, err := e.Stream(ctx, chat(), How{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestManyClosesRaceNextAndTheEndOnce(t *testing.T) {
 			return []piece{started(), data("a"), data("b"), finished(1)}
 		}))
 		ctx, cancel := context.WithCancel(t.Context())
-		s, _, err := e.Stream(ctx, chat())
+		s, _, err := e.Stream(ctx, chat(), How{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,9 +46,9 @@ func TestEachLimitIsATimeoutThatSaysWhichAndItsFigure(t *testing.T) {
 			start := time.Now()
 			var err error
 			if c.stream {
-				_, _, err = e.Stream(t.Context(), chat())
+				_, _, err = e.Stream(t.Context(), chat(), How{})
 			} else {
-				_, _, err = e.Call(t.Context(), chat())
+				_, _, err = e.Call(t.Context(), chat(), How{})
 			}
 			got := wantCode(t, err, provider.CodeTimeout)
 			if got.Message != c.message || got.Source != provider.SourceHost || time.Since(start) != c.after {
@@ -77,7 +77,7 @@ func TestAnAttemptThatTimesOutIsRepeated(t *testing.T) {
 			return good(), nil
 		}
 		e, _ := build(policy, f)
-		_, report, err := e.Call(t.Context(), chat())
+		_, report, err := e.Call(t.Context(), chat(), How{})
 		if err != nil || report.Attempts != 2 || report.Total != 6*time.Second {
 			t.Errorf("%v, %+v", err, report)
 		}
@@ -93,7 +93,7 @@ func TestATimeoutInTheQueueIsNotTheServicesFault(t *testing.T) {
 		var wg sync.WaitGroup
 		call := func(message string) {
 			wg.Go(func() {
-				_, _, err := e.Call(t.Context(), chat())
+				_, _, err := e.Call(t.Context(), chat(), How{})
 				if got := wantCode(t, err, provider.CodeTimeout); got.Message != message {
 					t.Errorf("%q, want %q", got.Message, message)
 				}
@@ -118,7 +118,7 @@ func TestACallersShortDeadlineIsNotTheServicesFault(t *testing.T) {
 		e, _ := build(steady(), &fake{call: hang})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		_, _, err := e.Call(ctx, chat())
+		_, _, err := e.Call(ctx, chat(), How{})
 		got := wantCode(t, err, provider.CodeTimeout)
 		if want := "the deadline that the caller had set passed while the provider worked on the request"; got.Message != want {
 			t.Errorf("%q, want %q", got.Message, want)
@@ -137,7 +137,7 @@ func TestNoRetryIsBegunThatCouldNotEndInTime(t *testing.T) {
 		f := script(func(int) error { return upstreamError() })
 		e, _ := build(policy, f)
 		start := time.Now()
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeUpstream)
 		if f.count() != 2 || time.Since(start) != time.Second {
 			t.Errorf("%d attempts in %v, want 2 in 1s", f.count(), time.Since(start))
@@ -145,7 +145,7 @@ func TestNoRetryIsBegunThatCouldNotEndInTime(t *testing.T) {
 		f.calls = nil
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		_, _, err = e.Call(ctx, chat())
+		_, _, err = e.Call(ctx, chat(), How{})
 		wantCode(t, err, provider.CodeUpstream)
 		if f.count() != 1 {
 			t.Errorf("%d attempts within the caller's 500ms, want 1", f.count())
@@ -166,7 +166,7 @@ func TestAZeroTimeoutIsNoLimit(t *testing.T) {
 			return work(10*time.Hour)(ctx, req)
 		}
 		e, _ := build(policy, f)
-		if _, _, err := e.Call(t.Context(), chat()); err != nil {
+		if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -187,7 +187,7 @@ func TestACallerWhoLeavesFreesEverythingAtOnce(t *testing.T) {
 			f.call = func(context.Context, *provider.Request) (*provider.Response, error) { return nil, upstreamError() }
 		}, "the caller left between two attempts", 1},
 		{"in the queue", func(e *Endpoint, _ *fake) {
-			go func() { _, _, _ = e.Call(context.Background(), chat()) }()
+			go func() { _, _, _ = e.Call(context.Background(), chat(), How{}) }()
 			synctest.Wait()
 		}, "the caller left while the request waited in the queue", 1},
 		{"at the gate", func(e *Endpoint, f *fake) { e.queue.Hold(time.Now().Add(10*time.Second), nil) },
@@ -207,7 +207,7 @@ func TestACallerWhoLeavesFreesEverythingAtOnce(t *testing.T) {
 				cancel()
 			}
 			start := time.Now()
-			_, _, err := e.Call(ctx, chat())
+			_, _, err := e.Call(ctx, chat(), How{})
 			got := wantCode(t, err, provider.CodeCanceled)
 			if got.Message != c.message || got.Source != provider.SourceCaller {
 				t.Errorf("%s: %q of %s, want %q", c.where, got.Message, got.Source, c.message)
@@ -233,7 +233,7 @@ func TestACancelledRetryGivesItsTokenBack(t *testing.T) {
 		for range 3 {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(100*time.Millisecond, cancel)
-			_, _, err := e.Call(ctx, chat())
+			_, _, err := e.Call(ctx, chat(), How{})
 			wantCode(t, err, provider.CodeCanceled)
 		}
 		if got := e.settings.Load().retry.Budget().Tokens(); got != 10 {
@@ -250,11 +250,11 @@ func TestARetryThatTheCircuitRefusesGivesItsTokenBack(t *testing.T) {
 		e, _ := build(policy, script(func(int) error { return upstreamError() }))
 		waiting := make(chan error, 1)
 		go func() {
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			waiting <- err
 		}()
 		time.Sleep(100 * time.Millisecond) // between its attempts
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeUpstream)
 		wantCode(t, <-waiting, provider.CodeCircuitOpen)
 		if got := e.settings.Load().retry.Budget().Tokens(); got != 10 {
@@ -285,7 +285,7 @@ func TestCloseEndsWaitingRequestsAndLetsRunningOnesFinish(t *testing.T) {
 			wg.Go(func() {
 				req := chat()
 				req.RequestID = id
-				_, _, err := e.Call(t.Context(), req)
+				_, _, err := e.Call(t.Context(), req, How{})
 				check(err)
 			})
 			synctest.Wait()
@@ -313,7 +313,7 @@ func TestCloseEndsWaitingRequestsAndLetsRunningOnesFinish(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		e.Close()
 		e.Close()
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeShutdown)
 		wg.Wait()
 		wantQuiet(t, e)
@@ -326,9 +326,9 @@ func TestAClosedEndpointStillKnowsWhatItNeverOffered(t *testing.T) {
 	e.Close()
 	req := chat()
 	req.Operation = "any-word-of-the-callers"
-	_, _, err := e.Call(t.Context(), req)
+	_, _, err := e.Call(t.Context(), req, How{})
 	wantCode(t, err, provider.CodeUnsupported)
-	_, _, err = e.Call(t.Context(), chat())
+	_, _, err = e.Call(t.Context(), chat(), How{})
 	wantCode(t, err, provider.CodeShutdown)
 	if got := o.outcomes(); len(got) != 2 || got[0].Code != provider.CodeUnsupported {
 		t.Errorf("outcomes %+v", got)

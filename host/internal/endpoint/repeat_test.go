@@ -22,7 +22,7 @@ func TestTransientFailuresAreRepeatedOnSchedule(t *testing.T) {
 		})
 		e, _ := build(steady(), f)
 		start := time.Now()
-		_, report, err := e.Call(t.Context(), chat())
+		_, report, err := e.Call(t.Context(), chat(), How{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestWhatWillNotSucceedLaterIsNotRepeated(t *testing.T) {
 	} {
 		f := script(func(int) error { return &provider.Error{Code: code, Message: "no"} })
 		e, _ := build(steady(), f)
-		_, report, err := e.Call(t.Context(), chat())
+		_, report, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, code)
 		if f.count() != 1 || report.Attempts != 1 {
 			t.Errorf("%s: %d attempts, want 1", code, f.count())
@@ -74,7 +74,7 @@ func TestTheServicesWordOnRetryingIsTaken(t *testing.T) {
 		} {
 			f := script(func(int) error { return &provider.Error{Code: c.code, Retry: c.hint} })
 			e, _ := build(steady(), f)
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			wantCode(t, err, c.code)
 			if f.count() != c.want {
 				t.Errorf("%s with hint %d: %d attempts, want %d", c.code, c.hint, f.count(), c.want)
@@ -90,7 +90,7 @@ func TestUnsafeOperationsAreNotRepeatedAfterTheyMayHaveBeenSent(t *testing.T) {
 	} {
 		f := script(func(int) error { return &provider.Error{Code: code} })
 		e, _ := build(steady(), f)
-		_, _, err := e.Call(t.Context(), &provider.Request{Operation: "files.upload"})
+		_, _, err := e.Call(t.Context(), &provider.Request{Operation: "files.upload"}, How{})
 		wantCode(t, err, code)
 		if f.count() != 1 {
 			t.Errorf("%s: %d attempts, want 1", code, f.count())
@@ -106,7 +106,7 @@ func TestRetriesOfAnOutageStayWithinTheBudget(t *testing.T) {
 		f := script(func(int) error { return upstreamError() })
 		e, _ := build(policy, f)
 		for range 200 {
-			_, _, err := e.Call(t.Context(), chat())
+			_, _, err := e.Call(t.Context(), chat(), How{})
 			wantCode(t, err, provider.CodeUpstream)
 		}
 		if n := f.count(); n > 230 || n < 225 {
@@ -128,7 +128,7 @@ func TestRetriesThatSucceedCostNothing(t *testing.T) {
 		policy.Breaker.Enabled, policy.Retry.Budget = false, 0.001
 		e, _ := build(policy, f)
 		for range 100 {
-			if _, _, err := e.Call(t.Context(), chat()); err != nil {
+			if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -152,7 +152,7 @@ func TestARetryIsNotRefusedByAQueueThatHasFilledUp(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -161,7 +161,7 @@ func TestARetryIsNotRefusedByAQueueThatHasFilledUp(t *testing.T) {
 		if s := e.Stats(); s.Queued != 1 || s.QueuedBytes != 15 {
 			t.Errorf("%d requests with %d bytes wait, want 1 with 15", s.Queued, s.QueuedBytes)
 		}
-		_, _, err := e.Call(t.Context(), chat())
+		_, _, err := e.Call(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeQueueFull)
 		wg.Wait()
 		wantQuiet(t, e)
@@ -182,7 +182,7 @@ func TestTheSlotIsFreeWhileARequestPauses(t *testing.T) {
 		e, _ := build(policy, f)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, _, err := e.Call(t.Context(), chat()); err != nil {
+			if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -190,7 +190,7 @@ func TestTheSlotIsFreeWhileARequestPauses(t *testing.T) {
 		if s := e.Stats(); s.InFlight != 0 {
 			t.Errorf("%d slots are taken during the pause", s.InFlight)
 		}
-		_, report, err := e.Call(t.Context(), chat())
+		_, report, err := e.Call(t.Context(), chat(), How{})
 		if err != nil || report.QueueWait != 0 {
 			t.Errorf("another request waited %v: %v", report.QueueWait, err)
 		}
@@ -219,7 +219,7 @@ func TestARetryGoesAheadOfLaterArrivals(t *testing.T) {
 			wg.Go(func() {
 				req := chat()
 				req.RequestID = id
-				if _, _, err := e.Call(t.Context(), req); err != nil {
+				if _, _, err := e.Call(t.Context(), req, How{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -248,7 +248,7 @@ func TestACrashOfThePluginIsRepeatedAndNotCounted(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 { // more than the retry budget
 			wg.Go(func() {
-				if _, _, err := e.Call(t.Context(), chat()); err != nil {
+				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
 					t.Error(err)
 				}
 			})

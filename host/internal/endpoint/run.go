@@ -16,6 +16,7 @@ type run struct {
 	set      *settings
 	op       provider.Operation
 	mode     provider.Mode
+	how      How
 	req      *provider.Request // the caller's; not changed
 	upload   *upload           // of a transfer, nil if it has none
 	counters *stats.Counters
@@ -37,11 +38,11 @@ type run struct {
 }
 
 // begin makes the run of a request that arrives now.
-func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provider.Mode) *run {
+func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provider.Mode, how How) *run {
 	now := time.Now()
 	set := e.settings.Load()
 	r := &run{
-		e: e, set: set, mode: mode, req: req, counters: e.stats.Begin(now),
+		e: e, set: set, mode: mode, how: how, req: req, counters: e.stats.Begin(now),
 		caller: ctx, start: now, lastEnd: now,
 	}
 	r.report = status.Report{RequestID: req.RequestID, Endpoint: e.id, Provider: e.provider, Model: req.Model}

@@ -17,8 +17,8 @@ import (
 // closed, so Close it always.
 //
 // The report is valid also if Stream fails; errors are [*provider.Error].
-func (e *Endpoint) Stream(ctx context.Context, req *provider.Request) (provider.EventStream, status.Report, error) {
-	r := e.begin(ctx, req, provider.ModeStream)
+func (e *Endpoint) Stream(ctx context.Context, req *provider.Request, how How) (provider.EventStream, status.Report, error) {
+	r := e.begin(ctx, req, provider.ModeStream, how)
 	var s *stream
 	err := e.do(r, func(a *attempt) *provider.Error {
 		in, err := e.backend.Stream(a.ctx, &a.req)

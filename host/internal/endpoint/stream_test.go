@@ -39,7 +39,7 @@ func drain(s provider.EventStream) (string, error) {
 
 func open(t *testing.T, e *Endpoint) (provider.EventStream, status.Report) {
 	t.Helper()
-	s, report, err := e.Stream(t.Context(), chat())
+	s, report, err := e.Stream(t.Context(), chat(), How{})
 	if err != nil {
 		t.Fatalf("Stream: %v", err)
 	}
@@ -283,9 +283,9 @@ func TestAProbesStreamClosesTheCircuitAtItsFirstChunk(t *testing.T) {
 			return []piece{started(), data("a"), finished(0).in(time.Hour)}
 		})
 		e, _ := build(policy, f)
-		_, _, err := e.Stream(t.Context(), chat())
+		_, _, err := e.Stream(t.Context(), chat(), How{})
 		wantCode(t, err, provider.CodeUpstream)
-		_, _, err = e.Stream(t.Context(), chat())
+		_, _, err = e.Stream(t.Context(), chat(), How{})
 		time.Sleep(wantCode(t, err, provider.CodeCircuitOpen).RetryAfter)
 		probe, _ := open(t, e)
 		defer probe.Close()
@@ -304,7 +304,7 @@ func TestAPanicInAStreamLeaksNothing(t *testing.T) {
 	f.stream = func(context.Context, *provider.Request) (provider.EventStream, error) { return in, nil }
 	e, _ := build(steady(), f)
 	in = &panicky{}
-	_, _, err := e.Stream(t.Context(), chat())
+	_, _, err := e.Stream(t.Context(), chat(), How{})
 	wantCode(t, err, provider.CodeInternal)
 	in = &panicky{events: []provider.Event{started().event, data("a").event}}
 	s, _ := open(t, e)

@@ -13,8 +13,8 @@ import (
 // ends or is closed, so close it always.
 //
 // The report is valid also if Transfer fails; errors are [*provider.Error].
-func (e *Endpoint) Transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, status.Report, error) {
-	r := e.begin(ctx, &req.Request, provider.ModeTransfer)
+func (e *Endpoint) Transfer(ctx context.Context, req *provider.TransferRequest, how How) (*provider.TransferResponse, status.Report, error) {
+	r := e.begin(ctx, &req.Request, provider.ModeTransfer, how)
 	r.upload = newUpload(req)
 	var resp *provider.TransferResponse
 	var b *body

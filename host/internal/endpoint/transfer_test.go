@@ -63,7 +63,7 @@ func TestATransferKeepsItsSlotUntilItsBodyEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		body := &fakeBody{after: []time.Duration{time.Second, time.Second}, err: io.EOF}
 		e, o := build(steady(), transfers(func() *fakeBody { return body }))
-		resp, report, err := e.Transfer(t.Context(), download())
+		resp, report, err := e.Transfer(t.Context(), download(), How{})
 		if err != nil || report.Attempts != 1 {
 			t.Fatalf("%v, %+v", err, report)
 		}
@@ -106,7 +106,7 @@ func TestATransferEndsByErrorIdleTimeCancelOrClose(t *testing.T) {
 			e, _ := build(policy, transfers(func() *fakeBody { return &c.body }))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			resp, _, err := e.Transfer(ctx, download())
+			resp, _, err := e.Transfer(ctx, download(), How{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestATransferEndsByErrorIdleTimeCancelOrClose(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T) {
 		e, _ := build(steady(), transfers(func() *fakeBody { return &fakeBody{after: []time.Duration{time.Hour}} }))
-		resp, _, err := e.Transfer(t.Context(), download())
+		resp, _, err := e.Transfer(t.Context(), download(), How{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestAStreamedUploadIsRepeatedOnlyIfNothingOfItWasRead(t *testing.T) {
 			e, _ := build(steady(), f)
 			req := download()
 			req.Data, req.DataType, req.DataLength = struct{ io.Reader }{strings.NewReader("payload")}, "text/plain", 7
-			resp, report, err := e.Transfer(t.Context(), req)
+			resp, report, err := e.Transfer(t.Context(), req, How{})
 			if reads {
 				wantCode(t, err, provider.CodeUpstream)
 				if report.Attempts != 1 {
@@ -206,7 +206,7 @@ func TestAnUploadInMemoryIsSentAgainFromItsStart(t *testing.T) {
 			data := strings.NewReader("read payload")
 			_, _ = io.CopyN(io.Discard, data, 5) // what the caller has taken is not sent
 			req.Data, req.DataLength = data, 7
-			resp, report, err := e.Transfer(t.Context(), req)
+			resp, report, err := e.Transfer(t.Context(), req, How{})
 			if unsafe {
 				wantCode(t, err, provider.CodeUpstream)
 				if report.Attempts != 1 {
@@ -228,13 +228,13 @@ func TestUploadsInMemoryCountInTheQueue(t *testing.T) {
 		policy := steady()
 		policy.Queue.MaxConcurrent, policy.Queue.MaxBytes = 1, 10
 		e, _ := build(policy, transfers(func() *fakeBody { return &fakeBody{after: []time.Duration{time.Hour}} }))
-		running, _, err := e.Transfer(t.Context(), download())
+		running, _, err := e.Transfer(t.Context(), download(), How{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		req := download()
 		req.Data, req.DataLength = strings.NewReader("eleven byte"), 11
-		_, _, err = e.Transfer(t.Context(), req)
+		_, _, err = e.Transfer(t.Context(), req, How{})
 		wantCode(t, err, provider.CodeQueueFull)
 		_ = running.Body.Close()
 		synctest.Wait()
@@ -252,7 +252,7 @@ func TestTheUploadGoesOnWhileTheAnswerIsRead(t *testing.T) {
 		e, _ := build(steady(), f)
 		req := download()
 		req.Data = strings.NewReader("payload")
-		resp, _, err := e.Transfer(t.Context(), req)
+		resp, _, err := e.Transfer(t.Context(), req, How{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,12 +273,12 @@ func TestATransferWithoutAHeadTimesOut(t *testing.T) {
 			return nil, err
 		}}
 		e, _ := build(policy, f)
-		_, _, err := e.Transfer(t.Context(), download())
+		_, _, err := e.Transfer(t.Context(), download(), How{})
 		if got := wantCode(t, err, provider.CodeTimeout); got.Message != "timeout of 1m passed without data" {
 			t.Errorf("%q", got.Message)
 		}
 		f.transfer = func(context.Context, *provider.TransferRequest) (*provider.TransferResponse, error) { panic("boom") }
-		_, _, err = e.Transfer(t.Context(), download())
+		_, _, err = e.Transfer(t.Context(), download(), How{})
 		wantCode(t, err, provider.CodeInternal)
 		wantQuiet(t, e)
 	})

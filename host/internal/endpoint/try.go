@@ -26,7 +26,7 @@ func (r *run) try(number int, call func(*attempt) *provider.Error) (bool, *provi
 		}
 		return false, nil
 	}
-	if r.ctx.Err() != nil || r.e.closing.Err() != nil || r.upload.spent() {
+	if r.how.Hedge || r.ctx.Err() != nil || r.e.closing.Err() != nil || r.upload.spent() {
 		return false, err
 	}
 	repeat, err := r.set.retry.Next(retry.Failure{
