@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -19,9 +21,13 @@ Usage:
 Starts the plugin as a host would and goes through all cases. Where its manifest
 declares the setting base_url, a fake OpenAI-compatible service on loopback takes
 the place of the real one, which is never contacted. For a plugin whose service
-speaks otherwise say -service none: cases that need the service are left out, and
-the rest runs with the settings given, so choose some that reach nobody else. What
-fails says why it matters and what to do.
+speaks otherwise start a server, in any language, that gives healthy answers as
+that service would, and name it with -service http://127.0.0.1:PORT: the check
+puts itself before it and makes the slow, broken and unkind answers. What else it
+should know stands in a -profile, a JSON file that sdk/README.md describes. With
+-service none the cases that need a service are left out, and the rest runs with
+the settings given, so choose some that reach nobody else. What fails says why it
+matters and what to do.
 
 Example:
   $ backplane conformance bin/plugins/backplane-provider-echo
@@ -35,7 +41,10 @@ Flags:
   -provider-settings JSON  settings of the provider block
   -key-env NAME            key of the endpoints, from a variable of the CLI
   -model NAME              model to ask for, default the manifest's
-  -service KIND            what stands in for the service: openai or none
+  -service WHAT            what stands in for the service: openai, none or
+                           http://host:port of a server with healthy answers
+  -profile FILE            settings, samples and the service's errors, as JSON;
+                           flags win
   -slow JSON               settings with which a stream takes seconds
   -silent JSON             settings with which the first word takes five seconds
   -only TEXT               only cases with TEXT in their name
@@ -48,11 +57,11 @@ Exits with 0 if nothing failed, with 1 if something did.
 
 // conformanceOptions are the flags of `conformance`.
 type conformanceOptions struct {
-	settings, providerSettings   string
-	slow, silent                 string
-	service, keyEnv, model, only string
-	timeout                      time.Duration
-	verbose, asJSON              bool
+	settings, providerSettings            string
+	slow, silent                          string
+	service, profile, keyEnv, model, only string
+	timeout                               time.Duration
+	verbose, asJSON                       bool
 }
 
 func conformanceCommand() *command {
@@ -60,7 +69,8 @@ func conformanceCommand() *command {
 		var o conformanceOptions
 		fs.StringVar(&o.settings, "settings", "", "settings")
 		fs.StringVar(&o.providerSettings, "provider-settings", "", "settings of the provider block")
-		fs.StringVar(&o.service, "service", "", "openai or none")
+		fs.StringVar(&o.service, "service", "", "openai, none or an address")
+		fs.StringVar(&o.profile, "profile", "", "a JSON file")
 		fs.StringVar(&o.slow, "slow", "", "settings")
 		fs.StringVar(&o.silent, "silent", "", "settings")
 		fs.StringVar(&o.keyEnv, "key-env", "", "variable that holds the key")
@@ -85,6 +95,12 @@ func conformanceCommand() *command {
 // target turns the flags into what the kit takes.
 func (o *conformanceOptions) target(binary string) (providertest.Target, error) {
 	t := providertest.Target{Binary: binary}
+	if o.timeout <= 0 {
+		return t, usagef("flag -timeout: %s is wrong: it must be positive", o.timeout)
+	}
+	if err := o.readProfile(&t.Profile); err != nil {
+		return t, err
+	}
 	for _, f := range []struct {
 		name, text string
 		to         *json.RawMessage
@@ -103,21 +119,48 @@ func (o *conformanceOptions) target(binary string) (providertest.Target, error) 
 		}
 		*f.to = json.RawMessage(f.text)
 	}
-	switch o.service {
-	case "": // the kit decides by the manifest
-	case "openai":
-		t.Service = providertest.OpenAI()
-	case "none":
-		t.Service = providertest.NoService
-	default:
-		return t, usagef("flag -service: %q is wrong: it must be openai or none", o.service)
-	}
-	if o.timeout <= 0 {
-		return t, usagef("flag -timeout: %s is wrong: it must be positive", o.timeout)
+	if o.model != "" {
+		t.Model = o.model
 	}
 	key, err := keyFromVariable("key-env", o.keyEnv)
-	t.Credential, t.Model, t.Only = provider.NewSecret(key), o.model, o.only
+	t.Credential, t.Only = provider.NewSecret(key), o.only
 	return t, err
+}
+
+// readProfile reads the flags -profile and -service.
+func (o *conformanceOptions) readProfile(p *providertest.Profile) error {
+	address := ""
+	if strings.Contains(o.service, "://") {
+		address = o.service
+	}
+	if o.profile != "" {
+		file, err := os.Open(o.profile)
+		if err != nil {
+			return usagef("flag -profile: %w", err)
+		}
+		defer file.Close()
+		if *p, err = providertest.ReadProfile(file, address); err != nil {
+			return usagef("flag -profile: %s: %w", o.profile, err)
+		}
+	}
+	var err error
+	switch {
+	case address != "":
+		if o.profile == "" {
+			p.Service, err = providertest.ServiceAt(address)
+		}
+	case o.service == "": // the profile, or else the kit, decides
+	case o.service == "openai":
+		p.Service = providertest.OpenAI()
+	case o.service == "none":
+		p.Service = providertest.NoService
+	default:
+		return usagef("flag -service: %q is wrong: it must be openai, none or http://host:port", o.service)
+	}
+	if err != nil {
+		return usagef("flag -service: %w", err)
+	}
+	return nil
 }
 
 func (o *conformanceOptions) run(ctx context.Context, std streams, target providertest.Target) error {
@@ -130,7 +173,7 @@ func (o *conformanceOptions) run(ctx context.Context, std streams, target provid
 	begin := time.Now()
 	err := providertest.Check(ctx, target, func(r providertest.Result) {
 		counts[r.Outcome]++
-		foreign = foreign || o.service == "" && r.Outcome == providertest.Failed && r.Case == "call/round-trip"
+		foreign = foreign || o.service == "" && o.profile == "" && r.Outcome == providertest.Failed && r.Case == "call/round-trip"
 		o.report(std, r)
 	})
 	if len(counts) > 0 && !o.asJSON {
@@ -138,7 +181,7 @@ func (o *conformanceOptions) run(ctx context.Context, std streams, target provid
 			counts[providertest.Failed], counts[providertest.Skipped], short(time.Since(begin))) // the exit code tells
 	}
 	if foreign {
-		std.say("If the plugin's service does not speak OpenAI's dialect, say -service none, and test the rest in Go with a providertest.Service.")
+		std.say("If the plugin's service does not speak OpenAI's dialect, give a server that speaks as it does with -service http://host:port, or say -service none.")
 	}
 	return err
 }

@@ -28,8 +28,16 @@ func Run(t *testing.T, h Harness) {
 // RunBinary builds the Go package in the folder dir ("." is the test's own), as
 // backplane-provider-<name of the folder>, and runs the conformance cases on the
 // binary as subtests of t. It sees what [Run] cannot: the process.
+//
+// With PROVIDERTEST_LEND=FILE in the environment it runs nothing: it puts up the
+// profile's service, writes the profile to FILE for `backplane conformance
+// -profile FILE`, and waits until standard input ends.
 func RunBinary(t *testing.T, dir string, p Profile) {
 	t.Helper()
+	if file := os.Getenv(lendVariable); file != "" {
+		lend(t, p, file, os.Stdin)
+		return
+	}
 	folder, err := filepath.Abs(dir)
 	if err != nil {
 		t.Fatal(err)
