@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/caller"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
@@ -35,6 +36,12 @@ type Limits struct {
 	MaxBytes int64
 	// Unbounded lifts Size and MaxBytes. MaxConcurrent still holds.
 	Unbounded bool
+
+	// Overload, Target and Interval are those of [config.Queue]. Timeout is that
+	// of a whole request, from which an automatic target is made.
+	Overload         string
+	Target, Interval time.Duration
+	Timeout          time.Duration
 }
 
 // Ticket says who asks for a slot.
@@ -51,6 +58,24 @@ type Ticket struct {
 	// Deadline is when the request gives up; zero if it does not. It serves to
 	// refuse at once who could only wait in vain. Leaving is up to the context.
 	Deadline time.Time
+	// Priority and Tenant say whose turn it is among those who wait.
+	Priority caller.Priority
+	Tenant   string
+	// Model and Tokens are what the [Pacer] is asked about.
+	Model  string
+	Tokens int64
+	// NoWait takes a slot only if one is free at once, and else fails with
+	// [ErrBusy].
+	NoWait bool
+	// Now is the present time, if the caller has just read the clock.
+	Now time.Time
+}
+
+// Pacer says when a request may be sent. It is asked under the queue's lock, in
+// the order in which requests wait: Take returns 0 if the request may go now,
+// which is then booked, else the time until it could.
+type Pacer interface {
+	Take(now time.Time, model string, tokens int64) time.Duration
 }
 
 // Queue hands out slots. It is safe for concurrent use.
@@ -64,6 +89,8 @@ type Queue struct {
 	closed   bool
 	gate     gate
 	pace     pace
+	pacer    Pacer
+	running  atomic.Int64 // inFlight, to be read without the lock
 
 	// granted, if set, is told each grant under the lock, for tests.
 	granted func(seq uint64, inFlight int)
@@ -77,6 +104,9 @@ func (q *Queue) Number() uint64 { return q.seq.Add(1) }
 
 // ErrLeft is the answer to who left the queue because its context ended.
 var ErrLeft = errors.New("the context ended")
+
+// ErrBusy is the answer to who would not wait and would have had to.
+var ErrBusy = errors.New("no slot is free")
 
 // Acquire waits for a slot, which must be given back with [Slot.Release]. It
 // fails with [ErrLeft] if ctx ends first, otherwise with an [*provider.Error]:
@@ -93,6 +123,10 @@ func (q *Queue) Acquire(ctx context.Context, t Ticket) (Slot, error) {
 	if ctx.Err() != nil {
 		q.mu.Unlock()
 		return Slot{}, ErrLeft
+	}
+	if t.NoWait && !q.closed {
+		q.mu.Unlock()
+		return Slot{}, ErrBusy
 	}
 	if err := q.refuse(t); err != nil {
 		q.mu.Unlock()
@@ -187,6 +221,7 @@ func (q *Queue) next() *waiter {
 // grant takes a slot for t. q.mu is held.
 func (q *Queue) grant(t Ticket) Slot {
 	q.inFlight++
+	q.running.Store(int64(q.inFlight))
 	if q.granted != nil {
 		q.granted(t.Seq, q.inFlight)
 	}
@@ -203,6 +238,40 @@ func (q *Queue) Resize(limits Limits) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.limits = limits
+	q.serve()
+}
+
+// SetConcurrency moves the number of slots until the next [Queue.Resize]; 0 means
+// no limit. Slots that are taken stay so.
+func (q *Queue) SetConcurrency(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.limits.MaxConcurrent = n
+	q.serve()
+}
+
+// Concurrency is the number of slots as it is now; 0 means no limit.
+func (q *Queue) Concurrency() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.limits.MaxConcurrent
+}
+
+// InFlight is the number of slots that are taken. It takes no lock.
+func (q *Queue) InFlight() int { return int(q.running.Load()) }
+
+// SetPacer sets who is asked before a request is sent; nil for nobody.
+func (q *Queue) SetPacer(p Pacer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pacer = p
+	q.serve()
+}
+
+// Wake looks for requests that may go now, since the pacer's levels have changed.
+func (q *Queue) Wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.serve()
 }
 
@@ -267,6 +336,9 @@ func (s Slot) Passed() {
 	s.q.passTrial(s.trial)
 }
 
+// ReleaseAt is Release by a caller that has just read the clock.
+func (s Slot) ReleaseAt(time.Time) { s.Release() }
+
 // Release gives the slot back. It must be called exactly once.
 func (s Slot) Release() {
 	s.q.mu.Lock()
@@ -280,6 +352,7 @@ func (q *Queue) release(s Slot) {
 		panic("queue: slot released twice")
 	}
 	q.inFlight--
+	q.running.Store(int64(q.inFlight))
 	if s.trial != 0 {
 		q.dropTrial(s.trial)
 	}
