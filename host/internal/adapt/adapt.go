@@ -1,0 +1,161 @@
+// Package adapt finds the number of requests that a service can work on at
+// once, from the time that it takes to begin its answers.
+//
+// A service that is given more than it can do lets requests wait, which shows
+// first in the time to the first token; the whole time says little, as it
+// depends on the length of the answers. The rule is additive increase and
+// multiplicative decrease (Chiu and Jain, 1989), applied once per window:
+//
+//   - The least median of the windows so far is the base, the time without load.
+//   - A window in which a request was refused or failed, or whose median is more
+//     than Tolerance times the base, takes a tenth off the limit.
+//   - Another window adds one to it, if at least half of it was in use: a limit
+//     that nobody touches has proved nothing.
+package adapt
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+const (
+	// A window is judged once it has lasted this long and has this many samples.
+	windowTime    = time.Second
+	windowSamples = 10
+	// maxSamples of a window are kept for its median; with more, the latest ones.
+	maxSamples = 512
+
+	decrease = 0.9
+	// drift lets the base rise by this factor per window. A service that has
+	// become slower for good would else be held at the lowest limit for ever.
+	drift = 1.002
+)
+
+// Limit is a limit that follows the service. It is safe for concurrent use.
+type Limit struct {
+	set func(limit int)
+
+	mu     sync.Mutex
+	cfg    config.Adapt
+	limit  float64
+	base   time.Duration
+	median time.Duration // of the latest window
+	reason string        // of the latest change
+	window window
+}
+
+// window is what is judged together.
+type window struct {
+	start   time.Time
+	count   int // samples and drops
+	times   []time.Duration
+	most    int // slots that were taken at the same time
+	dropped int
+}
+
+// New makes a limit that begins at start, or at cfg.Max if start is 0, which is
+// no limit; never outside the bounds of cfg. It tells set where it begins, and
+// then each change of the whole number. set is called under the lock, so that
+// the last word is the latest; it must not call the Limit.
+func New(cfg config.Adapt, start int, set func(limit int)) *Limit {
+	if start <= 0 {
+		start = cfg.Max
+	}
+	l := &Limit{set: set, cfg: cfg, reason: "it begins here"}
+	l.limit = l.bounded(float64(start))
+	l.window.start = time.Now()
+	set(int(l.limit))
+	return l
+}
+
+// Sample notes one attempt: the time to its first token, or to its answer if it
+// was no stream; the slots that were taken at the time, its own included; and
+// whether the service refused it as too much, or failed. The time of a dropped
+// attempt does not count.
+func (l *Limit) Sample(ttft time.Duration, inFlight int, dropped bool) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := &l.window
+	if dropped {
+		w.dropped++
+	} else {
+		w.add(ttft)
+	}
+	w.count++
+	w.most = max(w.most, inFlight)
+	if w.count >= windowSamples && now.Sub(w.start) >= windowTime {
+		l.judge()
+		*w = window{start: now, times: w.times[:0]}
+	}
+}
+
+func (w *window) add(ttft time.Duration) {
+	if len(w.times) < maxSamples {
+		w.times = append(w.times, ttft)
+		return
+	}
+	w.times[w.count%maxSamples] = ttft
+}
+
+// judge moves the limit by what the window shows. l.mu is held.
+func (l *Limit) judge() {
+	w := &l.window
+	if n := len(w.times); n > 0 {
+		slices.Sort(w.times)
+		l.median = w.times[n/2]
+		if l.base == 0 {
+			l.base = l.median
+		}
+		l.base = min(l.median, time.Duration(float64(l.base)*drift))
+	}
+	slow := float64(l.median) > l.cfg.Tolerance*float64(l.base)
+	switch {
+	case w.dropped > 0:
+		l.move(l.limit*decrease, fmt.Sprintf("%d of %d attempts were refused or failed", w.dropped, w.count))
+	case slow:
+		l.move(l.limit*decrease, fmt.Sprintf("the time to the first token rose to %s, with %s without load", text(l.median), text(l.base)))
+	case float64(w.most)*2 >= l.limit:
+		l.move(l.limit+1, fmt.Sprintf("%d slots were in use, and the time to the first token was %s, with %s without load",
+			w.most, text(l.median), text(l.base)))
+	}
+}
+
+// move sets the limit. A bound that holds it where it is changes nothing, so the
+// reason stays that of the latest change.
+func (l *Limit) move(to float64, reason string) {
+	before := l.limit
+	if l.limit = l.bounded(to); l.limit == before {
+		return
+	}
+	l.reason = reason
+	if int(l.limit) != int(before) {
+		l.set(int(l.limit))
+	}
+}
+
+func (l *Limit) bounded(n float64) float64 {
+	return max(min(n, float64(l.cfg.Max)), float64(l.cfg.Min), 1)
+}
+
+// Limit is the limit as it is now.
+func (l *Limit) Limit() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.limit)
+}
+
+// Explain says what the limit is and why.
+func (l *Limit) Explain() *status.AdaptNow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &status.AdaptNow{Limit: int(l.limit), Base: l.base, Median: l.median, Reason: l.reason}
+}
+
+func text(d time.Duration) string { return schema.FormatDuration(d.Round(time.Millisecond)) }
