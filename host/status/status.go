@@ -29,6 +29,9 @@ type Report struct {
 	ProviderTime time.Duration `json:"provider_time_ns"`
 	// Total is the time since the request arrived.
 	Total time.Duration `json:"total_ns"`
+	// Hedged is true if a second attempt was sent beside a slow one. Its times
+	// overlap those of the first, and are not added to them.
+	Hedged bool `json:"hedged,omitempty"`
 	// Tries are the attempts, and the refusals of endpoints that made none, in
 	// the order in which they ended. A long story keeps its first and last ones.
 	Tries []Try `json:"tries,omitempty"`

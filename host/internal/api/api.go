@@ -1,19 +1,22 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/caller"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // New makes the handler of the whole data plane.
 func New(core Core, opts Options) http.Handler {
-	s := &server{core: core, opts: opts.withDefaults(), routes: make(map[string]route)}
+	s := newServer(core, opts)
+	s.routes = make(map[string]route)
 	s.find = s.byPath
 	s.routes["/healthz"] = route{get: (*exchange).healthz}
 	s.routes["/readyz"] = route{get: (*exchange).readyz}
@@ -30,7 +33,7 @@ func New(core Core, opts Options) http.Handler {
 // Endpoint makes a handler for one endpoint: POST /{operation} calls it, GET /
 // says what it can do. Mount it with [http.StripPrefix].
 func Endpoint(core Core, id string, opts Options) http.Handler {
-	s := &server{core: core, opts: opts.withDefaults()}
+	s := newServer(core, opts)
 	s.find = func(path string) (route, bool) {
 		return endpointRoute(id, strings.TrimPrefix(path, "/"))
 	}
@@ -41,8 +44,13 @@ func Endpoint(core Core, id string, opts Options) http.Handler {
 type server struct {
 	core   Core
 	opts   Options
+	who    who
 	routes map[string]route
 	find   func(path string) (route, bool)
+}
+
+func newServer(core Core, opts Options) *server {
+	return &server{core: core, opts: opts.withDefaults(), who: newWho(&opts)}
 }
 
 // route says what a path does with a method; nil is "not allowed", and for head
@@ -90,6 +98,10 @@ type exchange struct {
 	w  http.ResponseWriter
 	r  *http.Request
 	id string
+	// ctx is the request's context with the caller, once that is known, and
+	// caller the room for it.
+	ctx    context.Context
+	caller caller.Context
 	// timeout is the caller's limit, 0 for none.
 	timeout time.Duration
 	// began is true once the answer's status was written.
@@ -98,7 +110,7 @@ type exchange struct {
 	// encoding are the object's, as HTTP has words for both.
 	object bool
 	// values is room for the values of the answer's headers.
-	values [6]string
+	values [7]string
 	used   int
 }
 

@@ -10,7 +10,7 @@ import (
 // call answers a request of mode "call". base64 is true if vectors must be
 // written as base64. body holds the request's body and is released.
 func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
-	ctx := x.r.Context()
+	ctx := x.ctx
 	if x.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, x.timeout)
@@ -24,7 +24,9 @@ func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
 		x.fail(err)
 		return
 	}
-	defer body.release()
+	if !report.Hedged {
+		defer body.release()
+	}
 	x.meta(&resp.Meta)
 	answer := resp.Body
 	if base64 {

@@ -20,7 +20,12 @@ import (
 // [context.DeadlineExceeded]; for streams and transfers only until they begin.
 //
 // Request.Body may be used until the method returns, not longer: its memory is
-// used again afterwards. An upload may be read until the answer's end.
+// used again afterwards. It is not used again where an attempt was cut short,
+// which may still be read from then: if the method fails, or Report.Hedged says
+// that a slower attempt was left behind. An upload may be read until the answer's
+// end.
+//
+// The context carries the caller, see package caller.
 type Core interface {
 	// Call answers an operation of mode "call".
 	Call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error)
@@ -67,6 +72,15 @@ type Options struct {
 	// that some plugin wants to see. nil forwards none. Credentials, cookies
 	// and Backplane's own headers are never forwarded.
 	ForwardHeaders func() []string
+	// TenantBy says what tells callers apart who share an endpoint's queue:
+	// "key", the key that they send, or "header:" and a name. Default: nothing.
+	TenantBy string
+	// PriorityHeader is the header in which callers name a priority. Default:
+	// none, and what they say is ignored.
+	PriorityHeader string
+	// CallerHeaders lets the core read the caller's headers, which routes can
+	// depend on. Default false.
+	CallerHeaders bool
 	// Metrics answers GET /metrics; without it there is no such path.
 	Metrics http.Handler
 	// Log takes panics of handlers. Default: nowhere.

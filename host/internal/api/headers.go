@@ -65,6 +65,9 @@ func (x *exchange) request(operation, endpoint string) (*provider.Request, error
 	if x.timeout, err = parseTimeout(first(h, "X-Backplane-Timeout")); err != nil {
 		return nil, err
 	}
+	if err := x.identify(); err != nil {
+		return nil, err
+	}
 	if endpoint == "" {
 		endpoint = first(h, "X-Backplane-Endpoint")
 	}
@@ -122,6 +125,40 @@ func (x *exchange) report(r status.Report) {
 	x.set("X-Backplane-Endpoint", r.Endpoint)
 	x.set("X-Backplane-Attempts", strconv.Itoa(r.Attempts))
 	x.set("Server-Timing", serverTiming(r))
+	if len(r.Tries) > 1 {
+		x.set("X-Backplane-Tries", tries(r.Tries))
+	}
+}
+
+// maxTries bounds the attempts that a header names.
+const maxTries = 16
+
+// tries tells the story of a request that took more than one attempt, in the
+// order in which they ended: the endpoint, how it ended, and "hedge" for a
+// second attempt beside a slow one. A long story has its first ones and its last.
+//
+//	fast;timeout, fast;timeout, slow;ok
+func tries(all []status.Try) string {
+	var room [256]byte
+	b := room[:0]
+	for i := range all {
+		if left := len(all) - maxTries; left > 0 && i >= maxTries/2 && i < maxTries/2+left {
+			continue
+		}
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(append(b, all[i].Endpoint...), ';')
+		if all[i].Code == "" {
+			b = append(b, "ok"...)
+		} else {
+			b = append(b, all[i].Code...)
+		}
+		if all[i].Hedge {
+			b = append(b, ";hedge"...)
+		}
+	}
+	return string(b)
 }
 
 // serverTiming splits the time of a request in milliseconds: waiting in queues,

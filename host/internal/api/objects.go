@@ -191,7 +191,7 @@ func (o objectPath) call(x *exchange, operation string, headers map[string]strin
 		return nil
 	}
 	req.Body = encode(params)
-	ctx, _, done := limitUntilBegun(x.r.Context(), x.timeout)
+	ctx, _, done := limitUntilBegun(x.ctx, x.timeout)
 	defer done()
 	resp, report, err := x.core.Call(ctx, req)
 	x.report(report)

@@ -11,7 +11,7 @@ import (
 // stream answers a request of mode "stream" with server-sent events. body holds
 // the request's body and is released.
 func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
-	ctx, lift, done := limitUntilBegun(x.r.Context(), x.timeout)
+	ctx, lift, done := limitUntilBegun(x.ctx, x.timeout)
 	defer done()
 	events, report, err := x.core.Stream(ctx, req)
 	lift()
@@ -22,7 +22,9 @@ func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
 		x.fail(err)
 		return
 	}
-	body.release()
+	if !report.Hedged { // a slower attempt may still be reading it
+		body.release()
+	}
 	defer events.Close()
 	// The core watches the context as well. Closing the stream here makes sure
 	// that Next returns at once when the caller leaves.

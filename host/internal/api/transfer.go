@@ -21,7 +21,7 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyRoom]byte) }}
 // The memory of its body is left to the garbage collector: the answer can be
 // complete before the plugin has read all of an upload.
 func (x *exchange) transfer(req *provider.TransferRequest) {
-	ctx, lift, done := limitUntilBegun(x.r.Context(), x.timeout)
+	ctx, lift, done := limitUntilBegun(x.ctx, x.timeout)
 	defer done()
 	resp, report, err := x.core.Transfer(ctx, req)
 	lift()
