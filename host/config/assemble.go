@@ -76,6 +76,8 @@ func (f *File) readProvider(s *section) Provider {
 		StartTimeout *schema.DurationValue `json:"start_timeout"`
 	}{span(&p.StartTimeout)})
 	f.decodeRaw(s, &p.Defaults.Policy)
+	defaults := DefaultPolicy()
+	f.checkPolicy(s, &p.Defaults.Policy, &defaults)
 	return p
 }
 

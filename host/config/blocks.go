@@ -31,9 +31,9 @@ func serverBlock() schema.Object {
 			Description: "Folder with the providers' binaries, relative to this file; by default the folder plugins beside the backplane binary"},
 		{Name: "max_body_size", Type: schema.Size, Default: schema.FormatSize(defaultMaxBody), Min: schema.Bound(1 << 10), Max: schema.Bound(1 << 40),
 			Description: "Largest request body; a larger one is answered with 413"},
-		{Name: "tenant_by", Type: schema.String, Default: TenantByKey, Pattern: `key|none|header:[A-Za-z0-9-]+`,
+		{Name: "tenant_by", Type: schema.String, Default: TenantByKey,
 			Description: `What tells the tenants apart who share an endpoint's queue fairly: "key", the key that the client sends; "header:x-team", a header; "none"`},
-		{Name: "priority_header", Type: schema.String, Default: DefaultPriorityHeader, Pattern: `[A-Za-z0-9-]*`,
+		{Name: "priority_header", Type: schema.String, Default: DefaultPriorityHeader,
 			Description: `Header in which a client says "high", "normal" or "low"; "" ignores what clients say`},
 		duration("shutdown_timeout", defaultShutdownTimeout, "Time that running requests are given to finish when the host stops"),
 	}}
@@ -97,7 +97,7 @@ func routeBlock() schema.Object {
 			Description: "Which endpoint is tried first: the first in order; by weight; the one with the fewest requests in flight; the faster of two picked at random"},
 		{Name: "weights", Type: schema.StringMap,
 			Description: `Share of each endpoint with balance = "weighted": { fast = 3, slow = 1 }; 1 where none is given, 0 only as a fallback`},
-		{Name: "sticky", Type: schema.String, Pattern: `[A-Za-z0-9-]*`,
+		{Name: "sticky", Type: schema.String,
 			Description: "Header whose value keeps a client at one endpoint while that endpoint takes requests"},
 	}}
 }

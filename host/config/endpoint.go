@@ -123,7 +123,7 @@ func decodeOver(e Endpoint, values map[string]any, o schema.Object) (Endpoint, [
 		}
 	}
 	e.Settings = provider.NewSettings(into.Settings)
-	return e, diags
+	return e, append(diags, e.Policy.check()...)
 }
 
 // endpointSchema is the endpoint block with id and the plugin's settings. What

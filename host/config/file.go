@@ -129,6 +129,9 @@ func (f *File) read(body *hclsyntax.Body) {
 		}
 		s := f.open(block, k) // also checked if it is not kept: all mistakes at once
 		s.values = d.decode(s, block.Body, k.schema(), "")
+		if block.Type == "route" {
+			textWeights(s.values)
+		}
 		s.raw = f.check(s, layer(k.schema()), "", s.values)
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -39,7 +40,32 @@ type limitsView struct {
 	FromHeaders       *bool                 `json:"from_headers"`
 	Share             *float64              `json:"share"`
 	QuotaCooldown     *schema.DurationValue `json:"quota_cooldown"`
-	Models            *[]ModelLimits        `json:"model"`
+	Models            *modelList            `json:"model"`
+}
+
+// modelList is a list of model limits as JSON: a list that is given replaces the
+// one before, which may belong to the provider's block, and no list is [].
+type modelList []ModelLimits
+
+// MarshalJSON writes the list.
+func (m modelList) MarshalJSON() ([]byte, error) {
+	if m == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]ModelLimits(m))
+}
+
+// UnmarshalJSON reads a list into memory of its own.
+func (m *modelList) UnmarshalJSON(data []byte) error {
+	var list []ModelLimits
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		list = nil
+	}
+	*m = list
+	return nil
 }
 
 type adaptView struct {
@@ -93,7 +119,7 @@ func (p *Policy) view() *policyView {
 		},
 		Limits: limitsView{
 			&p.Limits.RequestsPerMinute, &p.Limits.TokensPerMinute, &p.Limits.FromHeaders, &p.Limits.Share,
-			span(&p.Limits.QuotaCooldown), &p.Limits.Models,
+			span(&p.Limits.QuotaCooldown), (*modelList)(&p.Limits.Models),
 		},
 		Retry: retryView{
 			&p.Retry.Max, span(&p.Retry.InitialDelay), &p.Retry.Factor, span(&p.Retry.MaxDelay),

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -16,6 +15,8 @@ func (f *File) checkReferences() {
 	if f.server != nil {
 		f.checkAddress("listen", false)
 		f.checkAddress("admin", true)
+		f.checkTenants()
+		f.checkHeader(f.server, "priority_header", DefaultPriorityHeader)
 	}
 	for _, s := range f.endpoints {
 		f.checkProvider(s)
@@ -32,14 +33,11 @@ func (f *File) checkAddress(name string, admin bool) {
 	if !given || isAddress(addr) || admin && (addr == "off" || strings.HasPrefix(addr, "unix:/")) {
 		return
 	}
-	want, but := `"127.0.0.1:8080", or ":8080" for all interfaces`, ""
+	want := `"127.0.0.1:8080", or ":8080" for all interfaces`
 	if admin {
 		want = `"unix:/path/of/socket", "127.0.0.1:9090" or "off"`
 	}
-	if !s.external[name] {
-		but = fmt.Sprintf(", but is %q", addr)
-	}
-	f.errorAt(s, name, s.places[name].value, "Invalid address", fmt.Sprintf("%q must be an address, for example %s%s.", name, want, but))
+	f.errorAt(s, name, s.places[name].value, "Invalid address", fmt.Sprintf("%q must be an address, for example %s%s.", name, want, s.butIs(name)))
 }
 
 // isAddress reports whether addr is host:port with a port number.
@@ -81,31 +79,8 @@ func (f *File) checkRoute(s *section) {
 		seen[id] = true
 	}
 	f.checkWeights(s, seen)
+	f.checkHeader(s, "sticky", "x-session-id")
 }
-
-// checkWeights reports weights of endpoints that the route does not have, and
-// those that are no counts.
-func (f *File) checkWeights(s *section, routed map[string]bool) {
-	given, _ := s.values["weights"].(map[string]any)
-	if len(given) > 0 && s.str("balance") != BalanceWeighted {
-		at, _ := s.locate("weights")
-		f.errorAt(s, "weights", at.value, "Weights without effect", fmt.Sprintf("Weights count only with balance = %q.", BalanceWeighted))
-	}
-	for _, id := range slices.Sorted(maps.Keys(given)) {
-		path := "weights." + id
-		at, _ := s.locate(path)
-		text, _ := given[id].(string)
-		if n, err := strconv.Atoi(text); err != nil || n < 0 || n > maxWeight {
-			f.errorAt(s, path, at.value, "Invalid weight", fmt.Sprintf("Write a whole number from 0 to %d.", maxWeight))
-		}
-		if !routed[id] {
-			f.errorAt(s, path, at.value, "Unknown endpoint", s.unknown("weights", "endpoint of this route", id, slices.Sorted(maps.Keys(routed)), "Add it to endpoints."))
-		}
-	}
-}
-
-// maxWeight is the largest weight of an endpoint in a route.
-const maxWeight = 1_000_000
 
 // unknown says that a name leads nowhere and what to write instead. A name that
 // came from the environment or a file is not quoted.

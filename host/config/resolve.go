@@ -49,6 +49,7 @@ func (f *File) readEndpoint(s *section, cfg *Config, manifests map[string]provid
 		e.Model = model
 	}
 	f.decodeRaw(s, &e.Policy)
+	f.checkPolicy(s, &e.Policy, &p.Defaults.Policy)
 	m, ok := manifests[name]
 	if ok {
 		e.Settings = f.readSettings(s, m.Settings)

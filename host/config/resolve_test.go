@@ -42,11 +42,16 @@ func endpoint(t *testing.T, cfg *config.Config, id string) config.Endpoint {
 func TestResolveReadsTheHostsBlocks(t *testing.T) {
 	t.Parallel()
 	cfg := resolveFull(t)
-	wantServer := config.Server{Listen: ":9000", Admin: "off", PluginDir: filepath.FromSlash("testdata/bin"), MaxBodyBytes: 1e6, ShutdownTimeout: 5 * time.Second}
+	wantServer := config.Server{Listen: ":9000", Admin: "off", PluginDir: filepath.FromSlash("testdata/bin"), MaxBodyBytes: 1e6,
+		TenantBy: "header:x-team", ShutdownTimeout: 5 * time.Second}
 	if cfg.Server != wantServer || cfg.LogLevel != "debug" {
 		t.Errorf("server %+v, log level %s", cfg.Server, cfg.LogLevel)
 	}
-	wantRoutes := []config.Route{{Pattern: "gpt-*", Endpoints: []string{"keyed", "overrides"}}, {Pattern: "alias", Endpoints: []string{"inherits"}, Model: "acme-xl"}}
+	wantRoutes := []config.Route{
+		{Pattern: "gpt-*", Endpoints: []string{"keyed", "overrides"}, Balance: config.BalanceOrdered},
+		{Pattern: "alias", Endpoints: []string{"inherits", "keyed"}, Model: "acme-xl", Balance: config.BalanceWeighted,
+			Weights: map[string]int{"inherits": 3, "keyed": 0}, Sticky: "x-session-id"},
+	}
 	if !reflect.DeepEqual(cfg.Routes, wantRoutes) {
 		t.Errorf("routes %+v", cfg.Routes)
 	}
@@ -69,7 +74,8 @@ func TestResolveGivesAFileWithoutBlocksItsDefaults(t *testing.T) {
 	if cfg == nil {
 		t.Fatal(diags)
 	}
-	want := config.Server{Listen: "127.0.0.1:8080", Admin: config.DefaultAdminAddr(), PluginDir: config.DefaultPluginDir(), MaxBodyBytes: 32 << 20, ShutdownTimeout: 30 * time.Second}
+	want := config.Server{Listen: "127.0.0.1:8080", Admin: config.DefaultAdminAddr(), PluginDir: config.DefaultPluginDir(), MaxBodyBytes: 32 << 20,
+		TenantBy: config.TenantByKey, PriorityHeader: config.DefaultPriorityHeader, ShutdownTimeout: 30 * time.Second}
 	if cfg.Server != want || cfg.LogLevel != "info" {
 		t.Errorf("got %+v, %s", cfg.Server, cfg.LogLevel)
 	}
@@ -87,6 +93,8 @@ func TestEndpointsInheritFromTheirProvidersBlock(t *testing.T) {
 	e := endpoint(t, resolveFull(t), "inherits")
 	want := config.DefaultPolicy()
 	want.Timeout, want.Queue.Size, want.Queue.MaxBytes, want.Retry.Max = 10*time.Second, 7, 1024, 9
+	want.Limits.RequestsPerMinute = 600
+	want.Limits.Models = []config.ModelLimits{{Name: "acme-large", TokensPerMinute: 1000}, {Name: "acme-*", RequestsPerMinute: 60}}
 	if !reflect.DeepEqual(e.Policy, want) {
 		t.Errorf("policy\n%+v, want\n%+v", e.Policy, want)
 	}
@@ -103,9 +111,13 @@ func TestEndpointsCanSetEveryValueToZero(t *testing.T) {
 	e := endpoint(t, resolveFull(t), "overrides")
 	want := config.Policy{
 		AttemptTimeout: time.Second, FirstTokenTimeout: 2 * time.Second, IdleTimeout: 3 * time.Second,
-		Retry: config.Retry{Factor: 1.5},
+		Queue:  config.Queue{Overload: config.OverloadNone, Target: 4 * time.Second, Interval: 5 * time.Second},
+		Limits: config.Limits{TokensPerMinute: 7, Share: 0.5, Models: []config.ModelLimits{{Name: "acme-small", TokensPerMinute: 9}}},
+		Retry:  config.Retry{Factor: 1.5},
 		Breaker: config.Breaker{Window: 30 * time.Second, ErrorRate: 0.25, MinRequests: 1,
-			OpenFor: time.Second, MaxOpen: 2 * time.Second, Probes: 2, ConsecutiveFailures: 4},
+			OpenFor: time.Second, MaxOpen: 2 * time.Second, Probes: 2, ConsecutiveFailures: 4, WhenOpen: config.WhenOpenHold},
+		Adapt: config.Adapt{Min: 3, Max: 30, Tolerance: 1.5},
+		Hedge: config.Hedge{Enabled: true, Quantile: 0.9, MinDelay: 10 * time.Millisecond, Budget: 0.25},
 	}
 	if !reflect.DeepEqual(e.Policy, want) {
 		t.Errorf("policy\n%+v, want\n%+v", e.Policy, want)
@@ -264,21 +276,21 @@ func TestDiagnosticsOfThePluginArePlacedInTheFile(t *testing.T) {
 		t.Fatal(diags)
 	}
 	for path, want := range map[string]string{
-		"region":         "testdata/full.good.hcl:52:15",
-		"replica[1].url": "testdata/full.good.hcl:63:16",
-		"replica[1]":     "testdata/full.good.hcl:62:5",
-		"tags[1]":        "testdata/full.good.hcl:54:21",
-		"base_url":       "testdata/full.good.hcl:51:3",
-		"tls.cert_file":  "testdata/full.good.hcl:56:5",
-		"model":          "testdata/full.good.hcl:45:25",
-		"":               "testdata/full.good.hcl:51:3",
+		"region":         "testdata/full.good.hcl:66:15",
+		"replica[1].url": "testdata/full.good.hcl:77:16",
+		"replica[1]":     "testdata/full.good.hcl:76:5",
+		"tags[1]":        "testdata/full.good.hcl:68:21",
+		"base_url":       "testdata/full.good.hcl:65:3",
+		"tls.cert_file":  "testdata/full.good.hcl:70:5",
+		"model":          "testdata/full.good.hcl:58:25",
+		"":               "testdata/full.good.hcl:65:3",
 	} {
 		got := f.EndpointDiagnostics("overrides", []schema.Diagnostic{{Path: path, Summary: "Refused", Detail: "The key tok-from-file is old."}})
 		if len(got) != 1 || !strings.HasPrefix(got[0].String(), want+": error: Refused: The key [REDACTED] is old.") || got[0].Block != `endpoint "overrides"` {
 			t.Errorf("%s: got %v, want it at %s", path, got, want)
 		}
 	}
-	if got := f.ProviderDiagnostics("acme", []schema.Diagnostic{{Path: "cache", Warning: true, Summary: "Large"}}); len(got) != 1 || got[0].Line != 23 || !got[0].Warning {
+	if got := f.ProviderDiagnostics("acme", []schema.Diagnostic{{Path: "cache", Warning: true, Summary: "Large"}}); len(got) != 1 || got[0].Line != 25 || !got[0].Warning {
 		t.Errorf("provider's setting: %+v", got)
 	}
 	if got := f.EndpointDiagnostics("made-at-run-time", []schema.Diagnostic{{Path: "x", Summary: "Refused"}}); len(got) != 1 || got[0].Line != 0 || got[0].Path != "x" {

@@ -4,6 +4,8 @@ server {
   admin            = "off"
   plugin_dir       = "bin"
   max_body_size    = "1MB"
+  tenant_by        = "header:x-team"
+  priority_header  = ""
   shutdown_timeout = "5s"
 }
 
@@ -29,6 +31,17 @@ provider "acme" {
   retry {
     max = 9
   }
+  limits {
+    requests_per_minute = 600
+    model {
+      name              = "acme-large"
+      tokens_per_minute = 1000
+    }
+    model {
+      name                = "acme-*"
+      requests_per_minute = 60
+    }
+  }
 }
 
 provider "openai" {}
@@ -48,6 +61,7 @@ endpoint "overrides" {
   attempt_timeout     = "1s"
   first_token_timeout = "2s"
   idle_timeout        = "3s"
+  connect_timeout     = "0s"
   settings {
     region  = "eu"
     token   = file("keys/acme.txt")
@@ -69,6 +83,20 @@ endpoint "overrides" {
     size           = 0
     max_concurrent = 0
     max_bytes      = 0
+    overload       = "none"
+    target         = "4s"
+    interval       = "5s"
+  }
+  limits {
+    requests_per_minute = 0
+    tokens_per_minute   = 7
+    from_headers        = false
+    share               = 0.5
+    quota_cooldown      = "0s"
+    model {
+      name              = "acme-small"
+      tokens_per_minute = 9
+    }
   }
   retry {
     max             = 0
@@ -88,6 +116,19 @@ endpoint "overrides" {
     max_open             = "2s"
     probes               = 2
     consecutive_failures = 4
+    when_open            = "hold"
+  }
+  adapt {
+    enabled   = false
+    min       = 3
+    max       = 30
+    tolerance = 1.5
+  }
+  hedge {
+    enabled   = true
+    quantile  = 0.9
+    min_delay = "10ms"
+    budget    = 0.25
   }
   stats {
     recent = false
@@ -108,6 +149,9 @@ route "gpt-*" {
 }
 
 route "alias" {
-  endpoints = ["inherits"]
+  endpoints = ["inherits", "keyed"]
   model     = "acme-xl"
+  balance   = "weighted"
+  weights   = { inherits = 3, keyed = "0" }
+  sticky    = "x-session-id"
 }

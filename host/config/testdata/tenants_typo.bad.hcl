@@ -1,0 +1,3 @@
+server {
+  tenant_by = "x-team"
+}
