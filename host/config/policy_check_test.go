@@ -56,7 +56,7 @@ func TestCombinationsThatMakeSenseAreLeftAlone(t *testing.T) {
 		"no bound of the delay":        func(p *Policy) { p.Retry.InitialDelay, p.Retry.MaxDelay = time.Second, 0 },
 		"no retries, long delay":       func(p *Policy) { p.Retry.Max, p.Timeout = 0, time.Second },
 		"no timeout, long delay":       func(p *Policy) { p.Retry.InitialDelay, p.Timeout, p.Retry.MaxDelay = time.Hour, 0, 0 },
-		"open longer than at most": func(p *Policy) { p.Breaker.OpenFor = time.Hour }, // which then is an hour too
+		"open longer than at most":     func(p *Policy) { p.Breaker.OpenFor = time.Hour }, // which then is an hour too
 		"target without interval":      func(p *Policy) { p.Queue.Target = time.Hour },
 		"hedge off, delay over time":   func(p *Policy) { p.Hedge.MinDelay = time.Hour },
 		"hedge with one slot":          func(p *Policy) { p.Hedge.Enabled, p.Queue.MaxConcurrent = true, 1 },

@@ -154,7 +154,7 @@ type Request struct {
 	ProviderTime time.Duration `json:"provider_time_ns"`
 	Attempts     int           `json:"attempts"`
 	Stream       bool          `json:"stream,omitempty"`
-	Success   bool          `json:"success"`
+	Success      bool          `json:"success"`
 	// Code and Error are set if the request failed.
 	Code  provider.Code  `json:"code,omitempty"`
 	Error string         `json:"error,omitempty"`
