@@ -138,7 +138,7 @@ func (o *conformanceOptions) readProfile(p *providertest.Profile) error {
 		if err != nil {
 			return usagef("flag -profile: %w", err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		if *p, err = providertest.ReadProfile(file, address); err != nil {
 			return usagef("flag -profile: %s: %w", o.profile, err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -43,7 +44,7 @@ func newPlatform(t testing.TB, answer string) *plugintest.Service {
 		h.Set("request-id", "req_platform")
 		h.Set("anthropic-ratelimit-requests-limit", "50")
 		h.Set("anthropic-ratelimit-requests-remaining", "49")
-		if r.Header.Get("Accept") == typeSSE {
+		if body, err := io.ReadAll(r.Body); err == nil && plugintest.WantsStream(body) {
 			recorded := string(plugintest.Testdata(t, "streams/"+name+".sse"))
 			plugintest.WriteParts(w, typeSSE+"; charset=utf-8", strings.SplitAfter(recorded, "\n\n")...)
 			return

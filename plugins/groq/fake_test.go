@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,21 +48,25 @@ func (f *fake) answer(t testing.TB, w http.ResponseWriter, r *http.Request) {
 	h.Set("x-ratelimit-remaining-tokens", "17997")
 	h.Set("x-ratelimit-reset-tokens", "7.66s")
 	line := r.Method + " " + strings.TrimPrefix(r.URL.EscapedPath(), "/openai/v1")
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
 	switch {
 	case line == "POST /audio/speech":
 		plugintest.Write(w, http.StatusOK, "audio/wav", "RIFF\x00\xffWAVE")
 	case answers[line] == "":
 		http.NotFound(w, r)
-	case r.Header.Get("Accept") == "text/event-stream":
+	case plugintest.WantsStream(body):
 		var parts []string
 		for part := range strings.SplitAfterSeq(string(plugintest.Testdata(t, "chat.sse")), "\n\n") {
 			parts = append(parts, part)
 		}
 		plugintest.WriteParts(w, "text/event-stream", parts...)
 	default:
-		body := plugintest.Testdata(t, answers[line])
-		f.spec.CheckAnswer(t, r, "application/json", body)
-		plugintest.Write(w, http.StatusOK, "application/json", string(body))
+		data := plugintest.Testdata(t, answers[line])
+		f.spec.CheckAnswer(t, r, "application/json", data)
+		plugintest.Write(w, http.StatusOK, "application/json", string(data))
 	}
 }
 

@@ -98,8 +98,8 @@ func borrow(ctx context.Context, dir, name string) (profile string, giveBack fun
 	for {
 		if _, err := os.Stat(profile); err == nil {
 			return profile, func() {
-				_ = stdin.Close() // it may have ended already
-				<-ended
+				_ = stdin.Close()      // it may have ended already
+				_ = <-ended            // a failure would have shown in the cases
 				_ = os.Remove(program) // a temporary file, in a folder that is removed
 			}, nil
 		}
