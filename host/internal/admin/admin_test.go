@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/admin"
+	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
@@ -21,6 +23,9 @@ func do(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
 	h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
 	return w
 }
+
+// recent is how the fake host notes that it was asked for requests.
+func recent(filter status.RequestFilter) string { return fmt.Sprintf("Recent %+v", filter) }
 
 func TestEveryRouteReachesItsMethod(t *testing.T) {
 	t.Parallel()
@@ -40,8 +45,13 @@ func TestEveryRouteReachesItsMethod(t *testing.T) {
 		{"GET", "/admin/v1/endpoints/fast/stats", "", 200, "EndpointStats fast"},
 		{"DELETE", "/admin/v1/endpoints/fast/stats", "", 204, "ResetStats fast"},
 		{"GET", "/admin/v1/stats", "", 200, "Stats"},
-		{"GET", "/admin/v1/requests", "", 200, `Recent "" 100`},
-		{"GET", "/admin/v1/requests?endpoint=fast&limit=7", "", 200, `Recent "fast" 7`},
+		{"GET", "/admin/v1/endpoints/fast/explain", "", 200, "Explain fast"},
+		{"GET", "/admin/v1/requests", "", 200, recent(status.RequestFilter{Limit: 100})},
+		{"GET", "/admin/v1/requests?endpoint=fast&limit=7&model=&text=x", "", 200, recent(status.RequestFilter{Endpoint: "fast", Limit: 7, Text: "x"})},
+		{"GET", "/admin/v1/requests?model=m&tenant=t&id=i&code=timeout&since=2026-01-02T04:04:05%2B01:00&slower=2.5s", "", 200,
+			recent(status.RequestFilter{Model: "m", Tenant: "t", ID: "i", Code: provider.CodeTimeout, Since: when, Slower: 2500 * time.Millisecond, Limit: 100})},
+		{"GET", "/admin/v1/requests?code=failed", "", 200, recent(status.RequestFilter{Code: status.CodeFailed, Limit: 100})},
+		{"GET", "/admin/v1/requests/req%2F1", "", 200, recent(status.RequestFilter{ID: "req/1"})},
 		{"GET", "/admin/v1/providers", "", 200, "Providers"},
 		{"GET", "/admin/v1/providers/echo", "", 200, "Provider echo"},
 		{"GET", "/admin/v1/models", "", 200, "Models"},
@@ -84,8 +94,13 @@ func TestMistakesOfTheCallerAreExplained(t *testing.T) {
 		{"POST", "/admin/v1/endpoints", `null`, 400, `{"error":{"code":"invalid_request","message":"the body must be a JSON object with the names of the endpoint block: it is null"}}`},
 		{"PATCH", "/admin/v1/endpoints/fast", `[1]`, 400, `{"error":{"code":"invalid_request","message":"the body must be a JSON object with the names of the endpoint block: json: cannot unmarshal array into Go value of type map[string]json.RawMessage"}}`},
 		{"POST", "/admin/v1/endpoints", `{"a":"` + strings.Repeat("x", 1<<20) + `"}`, 413, `{"error":{"code":"too_large","message":"the body is larger than 1048576 bytes, the most that is taken"}}`},
-		{"GET", "/admin/v1/requests?limit=0", "", 400, `{"error":{"code":"invalid_request","message":"limit must be a number from 1 to 10000, found \"0\""}}`},
-		{"GET", "/admin/v1/requests?limit=many", "", 400, `{"error":{"code":"invalid_request","message":"limit must be a number from 1 to 10000, found \"many\""}}`},
+		{"GET", "/admin/v1/requests?limit=0", "", 400, `{"error":{"code":"invalid_request","message":"limit must be a number from 1 to 10000, found \"0\"","param":"limit"}}`},
+		{"GET", "/admin/v1/requests?limit=many", "", 400, `{"error":{"code":"invalid_request","message":"limit must be a number from 1 to 10000, found \"many\"","param":"limit"}}`},
+		{"GET", "/admin/v1/requests?colour=red", "", 400, `{"error":{"code":"invalid_request","message":"there is no filter \"colour\"; use code, endpoint, id, limit, model, since, slower, tenant or text","param":"colour"}}`},
+		{"GET", "/admin/v1/requests?slower=2", "", 400, `{"error":{"code":"invalid_request","message":"slower must be a duration with its unit, such as \"250ms\", found \"2\"","param":"slower"}}`},
+		{"GET", "/admin/v1/requests?since=yesterday", "", 400, `{"error":{"code":"invalid_request","message":"since must be a time such as 2026-01-31T15:04:05Z, or how long ago, such as \"15m\", found \"yesterday\"","param":"since"}}`},
+		{"GET", "/admin/v1/requests?model=a&model=b", "", 400, `{"error":{"code":"invalid_request","message":"model must be given once, found \"a, b\"","param":"model"}}`},
+		{"GET", "/admin/v1/requests/nobody", "", 404, `{"error":{"code":"not_found","message":"no request \"nobody\" is remembered; requests are kept for an hour, within bounds","param":"id"}}`},
 		{"GET", "/admin/v1/requests?endpoint=slow", "", 404, `{"error":{"code":"not_found","message":"endpoint \"slow\" is not known","param":"endpoint"}}`},
 	}
 	for _, tt := range tests {
@@ -93,6 +108,39 @@ func TestMistakesOfTheCallerAreExplained(t *testing.T) {
 		if w.Code != tt.code || w.Body.String() != tt.want {
 			t.Errorf("%s %s: got %d %s\nwant %d %s", tt.method, tt.path, w.Code, w.Body, tt.code, tt.want)
 		}
+	}
+}
+
+func TestAnUnknownCodeNamesTheKnownOnes(t *testing.T) {
+	t.Parallel()
+	w := do(admin.New(&fakeCore{}, admin.Options{}), "GET", "/admin/v1/requests?code=timeot", "")
+	for _, word := range []string{"timeout", "queue_full", "ok or failed", `found \"timeot\"`} {
+		if !strings.Contains(w.Body.String(), word) {
+			t.Errorf("%q is missing in %s", word, w.Body)
+		}
+	}
+	if w.Code != 400 {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+func TestATimeCanBeSaidAsHowLongAgo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core := &fakeCore{}
+		do(admin.New(core, admin.Options{}), "GET", "/admin/v1/requests?since=15m", "")
+		if want := recent(status.RequestFilter{Since: time.Now().Add(-15 * time.Minute).UTC(), Limit: 100}); core.last() != want {
+			t.Errorf("got %s, want %s", core.last(), want)
+		}
+	})
+}
+
+func TestARequestIsToldFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	w := do(admin.New(&fakeCore{}, admin.Options{}), "GET", "/admin/v1/requests/req", "")
+	var body struct{ Data []status.Request }
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body.Data) != 2 || body.Data[0].ID != "req_1" {
+		t.Errorf("%v: %s", err, w.Body)
 	}
 }
 

@@ -24,6 +24,9 @@ type Core interface {
 	// TestEndpoint asks the service whether it answers and accepts the key.
 	TestEndpoint(ctx context.Context, id string) (status.Report, error)
 
+	// Explain says what an endpoint's policies would do with a request now.
+	Explain(id string) (status.Explanation, error)
+
 	Stats() []status.Stats
 	EndpointStats(id string) (status.Stats, error)
 	ResetStats(id string) error

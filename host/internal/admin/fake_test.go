@@ -110,11 +110,38 @@ func (f *fakeCore) EndpointStats(id string) (status.Stats, error) {
 func (f *fakeCore) ResetStats(id string) error { return f.note("ResetStats %s", id) }
 
 func (f *fakeCore) Recent(filter status.RequestFilter) []status.Request {
-	_ = f.note("Recent %q %d", filter.Endpoint, filter.Limit)
-	return []status.Request{
-		{ID: "req_2", Endpoint: "fast", Operation: "chat", Model: "m", At: when, Duration: time.Second, Attempts: 1, Stream: true, Success: true, Usage: provider.Usage{Input: 1}},
-		{ID: "req_1", Endpoint: "fast", Operation: "chat", At: when, Code: provider.CodeTimeout, Error: "timeout of 60s passed", Attempts: 4},
+	if !filter.Since.IsZero() {
+		filter.Since = filter.Since.UTC()
 	}
+	_ = f.note("Recent %+v", filter)
+	if filter.ID == "nobody" {
+		return nil
+	}
+	return []status.Request{
+		{ID: "req_2", Endpoint: "fast", Provider: "echo", Operation: "chat", Model: "m", At: when, Duration: time.Second, Attempts: 1,
+			Stream: true, Success: true, Usage: provider.Usage{Input: 1}, FirstToken: 1, Tenant: "t1", Priority: "high"},
+		{ID: "req_1", Endpoint: "fast", Provider: "echo", Operation: "chat", At: when, Backoff: 1, ProviderTime: 2, Code: provider.CodeTimeout,
+			Error: "timeout of 60s passed", Attempts: 4, Tries: []status.Try{{
+				Endpoint: "fast", Provider: "echo", Number: 1, At: when, QueueWait: 1, Permit: status.CircuitHalfOpen, Duration: 2,
+				Code: provider.CodeTimeout, Error: "e", Delay: 3, Next: "again", Hedge: true,
+			}, {Endpoint: "fast", Provider: "echo", At: when}}},
+	}
+}
+
+func (f *fakeCore) Explain(id string) (status.Explanation, error) {
+	return status.Explanation{
+		Endpoint: id, At: when, Verdict: "waits in the queue",
+		Queue: status.QueueNow{Waiting: 3, Size: 100, Unbounded: true, Bytes: 1, MaxBytes: 2, InFlight: 5, MaxConcurrent: 5, Oldest: 1, Estimate: 2,
+			Overloaded: true, Target: 3, Interval: 4,
+			Classes: []status.ClassNow{{Priority: "high", Waiting: 3, Tenants: []status.TenantNow{{Tenant: "t1", Waiting: 3}}}}},
+		Circuit: statsOf(id).Circuit,
+		Retry:   status.RetryNow{Max: 3, Tokens: 9.5, Capacity: 10},
+		Limits:  []status.LimitNow{{Model: "m", Meter: "requests", Source: "headers", Limit: 10, Level: 9, PerSecond: 1}},
+		Adapt:   &status.AdaptNow{Limit: 5, Base: 1, Median: 2, Reason: "r"},
+		Hedge:   &status.HedgeNow{Delay: 1, Tokens: 2, Sent: 3, Won: 4},
+		Gate:    &status.GateNow{Until: when, Why: "w"},
+		Key:     &status.KeyCooldown{Until: when, Code: provider.CodeQuota, Why: "w"},
+	}, f.note("Explain %s", id)
 }
 
 func providerOf(name string) status.Provider {

@@ -8,18 +8,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-const (
-	// maxSpec bounds the description of an endpoint.
-	maxSpec = 1 << 20
-	// defaultLimit and maxLimit bound a list of requests.
-	defaultLimit, maxLimit = 100, 10_000
-)
+// maxSpec bounds the description of an endpoint.
+const maxSpec = 1 << 20
 
 //go:embed openapi.json
 var openAPI []byte
@@ -99,26 +94,15 @@ func (x *exchange) resetStats() error {
 	return x.done()
 }
 
-func (x *exchange) listStats() error { return list(x, x.core.Stats()) }
-
-func (x *exchange) listRequests() error {
-	query := x.r.URL.Query()
-	limit := defaultLimit
-	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			return invalid(fmt.Sprintf("limit must be a number from 1 to %d, found %.40q", maxLimit, text))
-		}
-		limit = n
+func (x *exchange) explainEndpoint() error {
+	e, err := x.core.Explain(x.args[0])
+	if err != nil {
+		return err
 	}
-	endpoint := query.Get("endpoint")
-	if endpoint != "" {
-		if _, err := x.core.Endpoint(endpoint); err != nil {
-			return err
-		}
-	}
-	return list(x, x.core.Recent(status.RequestFilter{Endpoint: endpoint, Limit: limit}))
+	return x.answer(http.StatusOK, e)
 }
+
+func (x *exchange) listStats() error { return list(x, x.core.Stats()) }
 
 func (x *exchange) listProviders() error {
 	return list(x, each(x.core.Providers(), completeProvider))
