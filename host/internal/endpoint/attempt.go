@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -16,48 +15,60 @@ import (
 type attempt struct {
 	r      *run
 	req    provider.Request // the caller's, completed
-	ctx    context.Context  // the run's, or one that the attempt's own limits end
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // of the attempt's limit; nil if it has none
-	limit  *limit
+	scope  *scope
 	slot   queue.Slot
 	permit circuit.Permit
+	waited time.Duration // for the slot
 	start  time.Time
 	begun  bool // past the commit point
 }
 
+// newAttempt makes the attempt that begins now.
 func (r *run) newAttempt(number int, now time.Time, slot queue.Slot, permit circuit.Permit) *attempt {
-	a := &attempt{r: r, req: *r.req, ctx: r.ctx, slot: slot, permit: permit, start: now, limit: r.attemptLimit()}
+	a := &r.firstAttempt
+	if number > 1 {
+		a = new(attempt)
+	}
+	a.r, a.req, a.scope, a.slot, a.permit, a.start = r, *r.req, r.scope, slot, permit, now
+	a.waited = now.Sub(r.lastEnd)
 	a.req.Endpoint, a.req.Revision, a.req.Attempt, a.req.Timeout = r.e.id, r.set.revision, number, 0
 	if r.mode == provider.ModeCall {
 		a.req.Timeout = r.attemptTime(now)
 	}
-	// A whole answer needs no context of its own: when it is there, all is over.
-	if r.mode != provider.ModeCall || a.limit != nil {
-		a.ctx, a.cancel = context.WithCancelCause(r.ctx)
-	}
-	if a.limit != nil {
-		a.timer = time.AfterFunc(a.limit.figure, func() { a.cancel(a.limit) })
+	if l := r.attemptLimit(); l.figure > 0 {
+		if at := now.Add(l.figure); r.end.IsZero() || at.Before(r.end) {
+			a.scope.arm(l, at)
+		}
 	}
 	return a
 }
 
 // run makes the call. If it fails or panics, the attempt has ended.
-func (a *attempt) run(call func(*attempt) *provider.Error) (err *provider.Error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = a.panicked(p)
-		}
-		now := time.Now()
-		took := now.Sub(a.start)
-		a.r.report.ProviderTime += took
-		a.r.lastEnd = now
-		a.feel(took, now, err)
-		if err != nil {
-			a.end(err)
-		}
-	}()
-	return call(a)
+func (a *attempt) run() (err *provider.Error) {
+	defer a.returned(&err)
+	switch a.r.mode {
+	case provider.ModeStream:
+		return a.openStream()
+	case provider.ModeTransfer:
+		return a.openTransfer()
+	default:
+		return a.call()
+	}
+}
+
+// returned is deferred by run.
+func (a *attempt) returned(err **provider.Error) {
+	if p := recover(); p != nil {
+		*err = a.panicked(p)
+	}
+	now := time.Now()
+	took := now.Sub(a.start)
+	a.r.report.ProviderTime += took
+	a.r.lastEnd = now
+	a.feel(took, now, *err)
+	if *err != nil || a.r.mode == provider.ModeCall {
+		a.end(*err, now)
+	}
 }
 
 // feel takes the pulse: took is the time until the first chunk, the head of a
@@ -90,11 +101,8 @@ func (a *attempt) panicked(p any) *provider.Error {
 // commit ends the limits that hold until the service has begun to answer. It
 // fails if one of them has passed at this very moment.
 func (a *attempt) commit() *provider.Error {
-	switch {
-	case a.timer != nil && !a.timer.Stop():
-		return a.limit.err()
-	case a.r.timer != nil && !a.r.timer.Stop():
-		return a.r.timeout().err()
+	if !a.scope.lift() {
+		return a.r.left(a.scope, inFlight)
 	}
 	a.begun = true
 	a.permit = a.r.e.breaker.Began(a.permit)
@@ -103,26 +111,22 @@ func (a *attempt) commit() *provider.Error {
 }
 
 // end gives slot and permit back, with what err says about the service; nil is
-// success. It is called once: by run if the attempt failed, otherwise by who has
-// the answer.
-func (a *attempt) end(err *provider.Error) {
-	if a.timer != nil {
-		a.timer.Stop()
-	}
-	if a.cancel != nil {
-		a.cancel(nil)
-	}
-	pause := a.pause(err)
-	a.r.e.breaker.Done(a.permit, a.outcome(err), pause)
+// success. It is called once: by run if the attempt is over then, otherwise by
+// the tail.
+func (a *attempt) end(err *provider.Error, now time.Time) {
+	pause := a.pause(err, now)
+	outcome := a.outcome(err, now) // asks the scope
+	a.scope.end()
+	a.r.e.breaker.Done(a.permit, outcome, pause)
 	if err == nil || (err.Code != provider.CodeCanceled && err.Code != provider.CodePluginUnavailable) {
 		a.slot.Passed()
 	}
-	a.slot.Release()
+	a.slot.ReleaseAt(now)
 }
 
 // pause notes how long to leave the service alone, before the slot is free for
 // the next request.
-func (a *attempt) pause(err *provider.Error) time.Duration {
+func (a *attempt) pause(err *provider.Error, now time.Time) time.Duration {
 	if err == nil {
 		return 0
 	}
@@ -130,9 +134,9 @@ func (a *attempt) pause(err *provider.Error) time.Duration {
 	switch {
 	case d == 0:
 	case a.r.ownKey():
-		a.r.notBefore = time.Now().Add(d)
+		a.r.notBefore = now.Add(d)
 	default:
-		a.r.e.queue.Hold(time.Now().Add(d), err)
+		a.r.e.queue.Hold(now.Add(d), err)
 	}
 	return d
 }
@@ -142,13 +146,13 @@ func (a *attempt) pause(err *provider.Error) time.Duration {
 // of the timeout: the rest may have gone by in the queue or between attempts,
 // and a caller may allow too little. Once an answer has begun, only the caller's
 // own deadline can still end the whole request.
-func (a *attempt) outcome(err *provider.Error) circuit.Outcome {
+func (a *attempt) outcome(err *provider.Error, now time.Time) circuit.Outcome {
 	switch {
 	case err == nil:
 		return circuit.Success
 	case !err.Code.Failure():
 		return circuit.Ignored
-	case err.IsTimeout() && a.r.ctx.Err() != nil && (a.begun || 2*time.Since(a.start) < a.r.set.policy.Timeout):
+	case err.IsTimeout() && a.scope.whole() && (a.begun || 2*now.Sub(a.start) < a.r.set.policy.Timeout):
 		return circuit.Ignored
 	default:
 		return circuit.Failure
@@ -162,8 +166,8 @@ func (a *attempt) failure(err error) *provider.Error {
 	if e.Code != provider.CodeCanceled && e.Code != provider.CodeTimeout {
 		return e
 	}
-	if a.ctx.Err() != nil {
-		return a.r.left(a.ctx, inFlight)
+	if a.scope.Err() != nil {
+		return a.r.left(a.scope, inFlight)
 	}
 	if e.Code == provider.CodeCanceled {
 		return &provider.Error{

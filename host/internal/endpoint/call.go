@@ -11,25 +11,24 @@ import (
 // if it fails; errors are [*provider.Error].
 func (e *Endpoint) Call(ctx context.Context, req *provider.Request, how How) (*provider.Response, status.Report, error) {
 	r := e.begin(ctx, req, provider.ModeCall, how)
-	var resp *provider.Response
-	err := e.do(r, func(a *attempt) *provider.Error {
-		got, err := e.backend.Call(a.ctx, &a.req)
-		if err != nil {
-			return a.failure(err)
-		}
-		if got == nil {
-			return errNoAnswer()
-		}
-		a.end(nil)
-		resp = got
-		return nil
-	})
-	if err != nil {
-		return nil, r.reported(), err
+	if err := e.do(r); err != nil {
+		return nil, r.report, err
 	}
-	report := r.reported()
-	_ = r.finish(nil, resp.Usage)
-	return resp, report, nil
+	r.finish(nil, r.resp.Usage, r.lastEnd)
+	return r.resp, r.report, nil
+}
+
+// call makes the attempt of a call.
+func (a *attempt) call() *provider.Error {
+	resp, err := a.r.e.backend.Call(a.scope, &a.req)
+	if err != nil {
+		return a.failure(err)
+	}
+	if resp == nil {
+		return errNoAnswer()
+	}
+	a.r.resp = resp
+	return nil
 }
 
 // errNoAnswer is for a backend that returns neither answer nor error.

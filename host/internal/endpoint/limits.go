@@ -16,6 +16,7 @@ type limit struct {
 	name    string // as in the configuration
 	figure  time.Duration
 	without string // what did not come in time
+	whole   bool   // it bounds the whole request
 }
 
 func (l *limit) Error() string {
@@ -28,19 +29,17 @@ func (l *limit) err() *provider.Error {
 
 // timeout is the limit of the whole request, of a stream or transfer until it
 // begins to answer.
-func (r *run) timeout() *limit {
-	return &limit{name: "timeout", figure: r.set.policy.Timeout, without: r.without()}
+func (r *run) timeout() limit {
+	return limit{name: "timeout", figure: r.set.policy.Timeout, without: r.without(), whole: true}
 }
 
-// attemptLimit is the shortest limit of one attempt, nil if there is none.
-func (r *run) attemptLimit() *limit {
+// attemptLimit is the shortest limit of one attempt; its figure is 0 if there is
+// none.
+func (r *run) attemptLimit() limit {
 	p := &r.set.policy
-	var l *limit
-	if d := p.AttemptTimeout; d > 0 {
-		l = &limit{name: "attempt_timeout", figure: d, without: r.without()}
-	}
-	if d := p.FirstTokenTimeout; d > 0 && r.mode == provider.ModeStream && (l == nil || d <= l.figure) {
-		l = &limit{name: "first_token_timeout", figure: d, without: r.without()}
+	l := limit{name: "attempt_timeout", figure: p.AttemptTimeout, without: r.without()}
+	if d := p.FirstTokenTimeout; d > 0 && r.mode == provider.ModeStream && (l.figure <= 0 || d <= l.figure) {
+		l.name, l.figure = "first_token_timeout", d
 	}
 	return l
 }
@@ -65,16 +64,6 @@ func (r *run) without() string {
 	}
 }
 
-// startTimer starts the timeout. It ends the run's context by hand, since a
-// context's own deadline could not be lifted when a stream begins.
-func (r *run) startTimer() {
-	d := r.set.policy.Timeout
-	if d <= 0 {
-		return
-	}
-	r.timer = time.AfterFunc(d, func() { r.cancel(r.timeout()) })
-}
-
 // attemptTime is the time that an attempt has, 0 if it is not limited.
 func (r *run) attemptTime(now time.Time) time.Duration {
 	d := r.set.policy.AttemptTimeout
@@ -88,21 +77,19 @@ func (r *run) attemptTime(now time.Time) time.Duration {
 	return min(d, rest)
 }
 
-// left is the error of a request whose context has ended; when says what it was
+// left is the error of a request whose scope has ended; when says what it was
 // at, in words.
-func (r *run) left(ctx context.Context, when string) *provider.Error {
-	cause := context.Cause(ctx)
-	var l *limit
-	switch {
-	case errors.As(cause, &l):
+func (r *run) left(s *scope, when string) *provider.Error {
+	cause := s.why()
+	if l, ok := cause.(*limit); ok {
 		return r.passed(l)
-	case errors.Is(r.caller.Err(), context.DeadlineExceeded):
+	}
+	if errors.Is(r.caller.Err(), context.DeadlineExceeded) {
 		return errDeadline(when)
-	default:
-		return &provider.Error{
-			Code: provider.CodeCanceled, Source: provider.SourceCaller, Cause: cause,
-			Message: "the caller left " + when,
-		}
+	}
+	return &provider.Error{
+		Code: provider.CodeCanceled, Source: provider.SourceCaller, Cause: cause,
+		Message: "the caller left " + when,
 	}
 }
 
@@ -111,7 +98,8 @@ func (r *run) late() *provider.Error {
 	if d, ok := r.caller.Deadline(); ok && d.Equal(r.deadline) {
 		return errDeadline(inQueue)
 	}
-	return r.passed(r.timeout())
+	l := r.timeout()
+	return r.passed(&l)
 }
 
 // passed is the error of a limit that has passed.
@@ -142,8 +130,8 @@ const (
 // interrupted is the error of a request whose pause between attempts was cut
 // short.
 func (r *run) interrupted() *provider.Error {
-	if r.ctx.Err() != nil {
-		e := r.left(r.ctx, inPause)
+	if r.scope.Err() != nil {
+		e := r.left(r.scope, inPause)
 		e.Cause = errors.Join(e.Cause, r.last)
 		return e
 	}
@@ -162,35 +150,34 @@ func (r *run) sleepUntil(at time.Time) *provider.Error {
 	select {
 	case <-timer.C:
 		return nil
-	case <-r.ctx.Done():
+	case <-r.scope.Done():
 	case <-r.e.closing.Done():
 	}
 	return r.interrupted()
 }
 
-// pauseContext is the context of the retrier's sleeps. It ends with the
-// request's and also when the endpoint closes. The retrier asks for Done only
-// when it sleeps, so that requests that need no retry do not pay for it.
+// pauseContext is the context of the retrier's sleeps. It ends with the scope of
+// the attempt that is to come, and also when the endpoint closes.
 type pauseContext struct {
-	context.Context
-	closing context.Context
-	undo    func()
+	context.Context // the caller's
+	r               *run
+	undo            func()
 }
 
 // Done makes the channel for one sleep; over takes it back.
 func (p *pauseContext) Done() <-chan struct{} {
-	ctx, cancel := context.WithCancel(p.Context)
-	stop := context.AfterFunc(p.closing, cancel)
+	ctx, cancel := context.WithCancel(p.r.scope)
+	stop := context.AfterFunc(p.r.e.closing, cancel)
 	p.undo = func() { stop(); cancel() }
 	return ctx.Done()
 }
 
 // Err implements [context.Context].
 func (p *pauseContext) Err() error {
-	if err := p.Context.Err(); err != nil {
+	if err := p.r.scope.Err(); err != nil {
 		return err
 	}
-	return p.closing.Err()
+	return p.r.e.closing.Err()
 }
 
 func (p *pauseContext) over() {

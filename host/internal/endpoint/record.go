@@ -10,26 +10,22 @@ import (
 
 // finish records the end of the request and returns err. It is called once: by
 // do if the request failed, otherwise by who has the answer.
-func (r *run) finish(err *provider.Error, usage *provider.Usage) *provider.Error {
-	if r.timer != nil {
-		r.timer.Stop()
-	}
-	if r.cancel != nil {
-		r.cancel(nil)
-	}
-	r.record(r.reported(), err, usage)
+func (r *run) finish(err *provider.Error, usage *provider.Usage, now time.Time) *provider.Error {
+	r.report = r.reported(now)
+	r.record(err, usage)
 	return err
 }
 
 // reported is the story so far, for the caller.
-func (r *run) reported() status.Report {
+func (r *run) reported(now time.Time) status.Report {
 	report := r.report
-	report.Total = time.Since(r.start)
+	report.Total = now.Sub(r.start)
 	return report
 }
 
 // record passes the end of the request on to counters, recent list and observer.
-func (r *run) record(report status.Report, err *provider.Error, usage *provider.Usage) {
+func (r *run) record(err *provider.Error, usage *provider.Usage) {
+	report := &r.report
 	result := stats.Result{
 		Latency: report.Total, QueueWait: report.QueueWait, FirstToken: r.firstToken, Usage: usage,
 	}
@@ -38,13 +34,13 @@ func (r *run) record(report status.Report, err *provider.Error, usage *provider.
 	}
 	r.counters.End(result)
 	if r.e.stats.Keeps() {
-		r.e.stats.Remember(r.recent(report, err, usage))
+		r.e.stats.Remember(r.recent(err, usage))
 	}
 	if r.e.observer == nil {
 		return
 	}
 	o := Outcome{
-		Report: report, Operation: r.req.Operation, Mode: r.mode, Code: result.Code, FirstToken: r.firstToken,
+		Report: *report, Operation: r.req.Operation, Mode: r.mode, Code: result.Code, FirstToken: r.firstToken,
 	}
 	if usage != nil {
 		o.Usage = *usage
@@ -52,11 +48,13 @@ func (r *run) record(report status.Report, err *provider.Error, usage *provider.
 	r.e.observer.RequestDone(o)
 }
 
-func (r *run) recent(report status.Report, err *provider.Error, usage *provider.Usage) status.Request {
+func (r *run) recent(err *provider.Error, usage *provider.Usage) status.Request {
+	report := &r.report
 	q := status.Request{
 		ID: report.RequestID, Endpoint: r.e.id, Operation: r.req.Operation, Model: report.Model,
 		At: r.start, Duration: report.Total, QueueWait: report.QueueWait, Attempts: report.Attempts,
 		Stream: r.mode == provider.ModeStream, Success: err == nil,
+		FirstToken: r.firstToken, Tries: report.Tries,
 	}
 	if err != nil {
 		q.Code, q.Error = err.Code, err.Message

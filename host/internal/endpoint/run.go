@@ -17,24 +17,33 @@ type run struct {
 	op       provider.Operation
 	mode     provider.Mode
 	how      How
-	req      *provider.Request // the caller's; not changed
-	upload   *upload           // of a transfer, nil if it has none
+	req      *provider.Request         // the caller's; not changed
+	transfer *provider.TransferRequest // what req is a part of, nil if it is no transfer
+	upload   *upload                   // of a transfer, nil if it has none
 	counters *stats.Counters
 	seq      uint64
 
 	caller   context.Context
-	ctx      context.Context // ends with the caller's, or when the timeout passes
-	cancel   context.CancelCauseFunc
-	timer    *time.Timer // of the timeout; nil if there is none
+	scope    *scope // of the attempt that is made or waited for
 	start    time.Time
-	deadline time.Time // the earlier of timeout and the caller's; zero if none
+	end      time.Time // when the policy's timeout passes; zero if there is none
+	deadline time.Time // the earlier of end and the caller's; zero if none
 
 	report     status.Report
 	last       *provider.Error // of the latest attempt that is to be repeated
-	lastEnd    time.Time
-	notBefore  time.Time // own Retry-After, where the gate does not see to it
-	pausing    bool      // between two attempts
+	lastEnd    time.Time       // of the latest attempt; before it, start
+	notBefore  time.Time       // own Retry-After, where the gate does not see to it
+	pausing    bool            // between two attempts
 	firstToken time.Duration
+
+	// The answer, by mode.
+	resp   *provider.Response
+	stream *stream
+	body   *body
+
+	// Most requests need one attempt only, and this is it: one allocation for all.
+	firstScope   scope
+	firstAttempt attempt
 }
 
 // begin makes the run of a request that arrives now.
@@ -45,18 +54,19 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 		e: e, set: set, mode: mode, how: how, req: req, counters: e.stats.Begin(now),
 		caller: ctx, start: now, lastEnd: now,
 	}
-	r.report = status.Report{RequestID: req.RequestID, Endpoint: e.id, Provider: e.provider, Model: req.Model}
+	r.report.RequestID, r.report.Endpoint, r.report.Provider, r.report.Model = req.RequestID, e.id, e.provider, req.Model
 	if r.report.Model == "" {
 		r.report.Model = set.model
 	}
-	if d, ok := ctx.Deadline(); ok {
+	if t := set.policy.Timeout; t > 0 {
+		r.end = now.Add(t)
+		r.deadline = r.end
+	}
+	if d, ok := ctx.Deadline(); ok && (r.deadline.IsZero() || d.Before(r.deadline)) {
 		r.deadline = d
 	}
-	if t := set.policy.Timeout; t > 0 {
-		if end := now.Add(t); r.deadline.IsZero() || end.Before(r.deadline) {
-			r.deadline = end
-		}
-	}
+	r.scope = &r.firstScope
+	r.scope.begin(ctx, r.timeout(), r.end)
 	return r
 }
 
@@ -70,25 +80,38 @@ func (r *run) bytes() int64 {
 }
 
 // do takes a request through the chain: admission (open endpoint, declared
-// operation and mode, a key), then the retry loop around [queue slot, breaker
-// permit, attempt deadline, backend call], then the stats; the slot is free
-// while the loop pauses.
+// operation and mode, a usable key), then the retry loop around [queue slot,
+// breaker permit, attempt deadline, backend call], then the stats; the slot is
+// free while the loop pauses.
 //
-// It returns nil once call has succeeded. Then the request is over, unless call
-// has left it to a [tail].
-func (e *Endpoint) do(r *run, call func(*attempt) *provider.Error) *provider.Error {
+// It returns nil once an attempt has succeeded; what remains is the end of the
+// request, or its [tail].
+func (e *Endpoint) do(r *run) *provider.Error {
 	if err := e.admit(r); err != nil {
-		return r.finish(err, nil)
+		return r.finish(err, nil, time.Now())
 	}
 	r.seq = e.queue.Number()
-	r.ctx, r.cancel = context.WithCancelCause(r.caller)
-	r.startTimer()
 	r.set.retry.Begin()
+	repeat, err := r.try(1)
+	if repeat { // only who fails pays for the loop
+		err = r.again(err)
+	}
+	if err != nil {
+		return r.finish(err, nil, time.Now())
+	}
+	return nil
+}
 
-	pause := pauseContext{Context: r.ctx, closing: e.closing}
+// again is the retry loop after the first attempt, which failed with the given
+// error.
+func (r *run) again(failed *provider.Error) *provider.Error {
+	pause := pauseContext{Context: r.caller, r: r}
 	err := r.set.retry.Run(&pause, func(number int) (bool, error) {
 		pause.over()
-		if repeat, err := r.try(number, call); err != nil {
+		if number == 1 {
+			return true, failed
+		}
+		if repeat, err := r.try(number); err != nil {
 			return repeat, err
 		}
 		return false, nil // not err, which would be a typed nil
@@ -99,7 +122,16 @@ func (e *Endpoint) do(r *run, call func(*attempt) *provider.Error) *provider.Err
 	}
 	if r.pausing { // the pause was cut short
 		r.set.retry.Refund(r.last)
-		err = r.interrupted()
+		return r.interrupted()
 	}
-	return r.finish(provider.AsError(err), nil)
+	return provider.AsError(err)
 }
+
+// over reports whether the whole request has run out of time or lost its caller.
+func (r *run) over(now time.Time) bool {
+	return r.caller.Err() != nil || !r.end.IsZero() && !now.Before(r.end)
+}
+
+// ownKey reports whether the request brings its own key. Its rate limits are
+// then not those of the endpoint's key.
+func (r *run) ownKey() bool { return !r.req.Credential.IsZero() }

@@ -19,29 +19,30 @@ import (
 // The report is valid also if Stream fails; errors are [*provider.Error].
 func (e *Endpoint) Stream(ctx context.Context, req *provider.Request, how How) (provider.EventStream, status.Report, error) {
 	r := e.begin(ctx, req, provider.ModeStream, how)
-	var s *stream
-	err := e.do(r, func(a *attempt) *provider.Error {
-		in, err := e.backend.Stream(a.ctx, &a.req)
-		if err != nil {
-			return a.failure(err)
-		}
-		if in == nil {
-			return errNoAnswer()
-		}
-		opened := &stream{in: in}
-		if err := opened.open(a); err != nil {
-			in.Close()
-			return err
-		}
-		s = opened
-		return nil
-	})
-	if err != nil {
-		return nil, r.reported(), err
+	if err := e.do(r); err != nil {
+		return nil, r.report, err
 	}
-	report := r.reported()
-	s.handOver()
-	return s, report, nil
+	report := r.reported(r.lastEnd) // before the stream can end
+	r.stream.handOver()
+	return r.stream, report, nil
+}
+
+// openStream makes the attempt of a stream, up to its commit point.
+func (a *attempt) openStream() *provider.Error {
+	in, err := a.r.e.backend.Stream(a.scope, &a.req)
+	if err != nil {
+		return a.failure(err)
+	}
+	if in == nil {
+		return errNoAnswer()
+	}
+	s := &stream{in: in}
+	if err := s.open(a); err != nil {
+		in.Close()
+		return err
+	}
+	a.r.stream = s
+	return nil
 }
 
 // stream is a committed stream: first what was read up to the commit point,
@@ -82,7 +83,7 @@ func (s *stream) commit(ev provider.Event) *provider.Error {
 	}
 	s.head = append(s.head, ev)
 	if ev.Kind == provider.EventData {
-		s.a.r.firstToken = time.Since(s.a.start)
+		s.a.r.firstToken = max(time.Since(s.a.start), 1)
 	}
 	return nil
 }

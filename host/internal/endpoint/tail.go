@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +23,8 @@ type tail struct {
 // context, which must work even while nobody reads.
 func (t *tail) watch() {
 	t.idle.init(t.a)
-	t.unlink = context.AfterFunc(t.a.ctx, func() {
-		t.finally(t.a.r.left(t.a.ctx, inAnswer))
+	t.unlink = t.a.scope.AfterFunc(func() {
+		t.finally(t.a.r.left(t.a.scope, inAnswer))
 	})
 }
 
@@ -46,8 +45,9 @@ func (t *tail) finally(err *provider.Error) {
 	// The service is left before the slot is free, so that it never has more
 	// to do than the limit allows.
 	defer func() {
-		t.a.end(err)
-		_ = t.a.r.finish(err, t.usage.Load())
+		now := time.Now()
+		t.a.end(err, now)
+		t.a.r.finish(err, t.usage.Load(), now)
 	}()
 	t.shut()
 }
@@ -78,7 +78,7 @@ func (i *idle) init(a *attempt) {
 		return
 	}
 	i.left = i.limit.figure
-	i.timer = time.AfterFunc(i.left, func() { a.cancel(i.limit) })
+	i.timer = time.AfterFunc(i.left, func() { a.scope.pass(i.limit) })
 	i.timer.Stop()
 }
 

@@ -15,37 +15,39 @@ import (
 // The report is valid also if Transfer fails; errors are [*provider.Error].
 func (e *Endpoint) Transfer(ctx context.Context, req *provider.TransferRequest, how How) (*provider.TransferResponse, status.Report, error) {
 	r := e.begin(ctx, &req.Request, provider.ModeTransfer, how)
-	r.upload = newUpload(req)
-	var resp *provider.TransferResponse
-	var b *body
-	err := e.do(r, func(a *attempt) *provider.Error {
-		sent := &provider.TransferRequest{Request: a.req, DataType: req.DataType, DataLength: req.DataLength}
-		data, giveBack := r.upload.lend()
-		defer func() {
-			if b == nil { // the attempt failed
-				giveBack()
-			}
-		}()
-		sent.Data = data
-		got, err := e.backend.Transfer(a.ctx, sent)
-		if err != nil {
-			return a.failure(err)
+	r.transfer, r.upload = req, newUpload(req)
+	if err := e.do(r); err != nil {
+		return nil, r.report, err
+	}
+	report := r.reported(r.lastEnd) // before the body can end
+	resp := r.body.resp
+	resp.Body = r.body
+	r.body.watch()
+	return resp, report, nil
+}
+
+// openTransfer makes the attempt of a transfer, up to the head of the answer.
+func (a *attempt) openTransfer() *provider.Error {
+	req := a.r.transfer
+	data, giveBack := a.r.upload.lend()
+	defer func() {
+		if a.r.body == nil { // the attempt failed
+			giveBack()
 		}
-		if got == nil || got.Body == nil {
-			return errNoAnswer()
-		}
-		if err := a.commit(); err != nil {
-			_ = got.Body.Close() // the transfer is given up
-			return err
-		}
-		resp, b = got, newBody(a, got, giveBack)
-		return nil
+	}()
+	resp, err := a.r.e.backend.Transfer(a.scope, &provider.TransferRequest{
+		Request: a.req, Data: data, DataType: req.DataType, DataLength: req.DataLength,
 	})
 	if err != nil {
-		return nil, r.reported(), err
+		return a.failure(err)
 	}
-	report := r.reported()
-	resp.Body = b
-	b.watch()
-	return resp, report, nil
+	if resp == nil || resp.Body == nil {
+		return errNoAnswer()
+	}
+	if err := a.commit(); err != nil {
+		_ = resp.Body.Close() // the transfer is given up
+		return err
+	}
+	a.r.body = newBody(a, resp, giveBack)
+	return nil
 }

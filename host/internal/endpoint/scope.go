@@ -1,0 +1,235 @@
+package endpoint
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// scope is the context of one attempt: of the wait for its slot, of the call, and
+// of an answer that goes on after it. It ends with the caller's context, when its
+// time limit passes, or when the attempt is over.
+//
+// A scope costs next to nothing until somebody wants to be told of its end: only
+// then is it linked to the caller's context, and its timer started. Contexts that
+// are derived from it take no goroutine, since [context] finds its AfterFunc.
+//
+// It is safe for concurrent use.
+type scope struct {
+	caller context.Context
+
+	mu    sync.Mutex
+	err   error // as [context.Context.Err]; nil until the end
+	cause error // a [*limit] that passed, or as err
+
+	limit limit     // what ends the scope at the moment at
+	at    time.Time // zero for no limit
+
+	live   bool // somebody waits for the end
+	timer  *time.Timer
+	unlink func() bool // from the caller's context; nil if that never ends
+	done   chan struct{}
+	told   *listener // first of those who wait
+}
+
+// listener is a function to be called at the end of a scope.
+type listener struct {
+	scope *scope
+	f     func()
+	next  *listener
+}
+
+// begin makes a scope that the limit ends at the given moment; zero is no limit.
+func (s *scope) begin(caller context.Context, l limit, at time.Time) {
+	s.caller, s.limit, s.at = caller, l, at
+}
+
+// arm replaces the limit.
+func (s *scope) arm(l limit, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit, s.at = l, at
+	if s.live && s.err == nil {
+		s.setTimer()
+	}
+}
+
+// lift takes the limit away, unless it has just passed: then it reports false.
+func (s *scope) lift() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.look(); s.err != nil {
+		return false
+	}
+	s.at = time.Time{}
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	return true
+}
+
+// end ends the scope because the attempt is over.
+func (s *scope) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finish(context.Canceled, context.Canceled)
+}
+
+// whole reports whether the scope has ended because the whole request has, and
+// not only this attempt.
+func (s *scope) whole() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look()
+	l, limited := s.cause.(*limit)
+	return s.err != nil && (!limited || l.whole)
+}
+
+// pass ends the scope as if the limit were its own.
+func (s *scope) pass(l *limit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finish(context.Canceled, l)
+}
+
+// why returns what ended the scope, nil if it has not ended.
+func (s *scope) why() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look()
+	return s.cause
+}
+
+// Deadline is the caller's: the scope's own limit can be lifted.
+func (s *scope) Deadline() (time.Time, bool) { return s.caller.Deadline() }
+
+// Value is the caller's.
+func (s *scope) Value(key any) any { return s.caller.Value(key) }
+
+// Err implements [context.Context].
+func (s *scope) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look()
+	return s.err
+}
+
+// Done implements [context.Context].
+func (s *scope) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil {
+		s.done = make(chan struct{})
+		if s.start(); s.err != nil {
+			close(s.done)
+		}
+	}
+	return s.done
+}
+
+// AfterFunc calls f in its own goroutine once the scope has ended, like
+// [context.AfterFunc], which uses it.
+func (s *scope) AfterFunc(f func()) (stop func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &listener{scope: s, f: f}
+	if s.start(); s.err != nil {
+		go f()
+		return l.stop
+	}
+	l.next, s.told = s.told, l
+	return l.stop
+}
+
+// stop makes sure that f is not called; it reports false if it was, or if it was
+// stopped before.
+func (l *listener) stop() bool {
+	l.scope.mu.Lock()
+	defer l.scope.mu.Unlock()
+	for at := &l.scope.told; *at != nil; at = &(*at).next {
+		if *at == l {
+			*at = l.next
+			return true
+		}
+	}
+	return false
+}
+
+// start begins to watch for what ends the scope. s.mu is held.
+func (s *scope) start() {
+	if s.look(); s.err != nil || s.live {
+		return
+	}
+	s.live = true
+	if s.caller.Done() != nil {
+		s.unlink = context.AfterFunc(s.caller, s.callerLeft)
+	}
+	s.setTimer()
+}
+
+// setTimer starts, moves or stops the timer. s.mu is held.
+func (s *scope) setTimer() {
+	switch {
+	case s.at.IsZero():
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+	case s.timer == nil:
+		s.timer = time.AfterFunc(time.Until(s.at), s.expire)
+	default:
+		s.timer.Reset(time.Until(s.at))
+	}
+}
+
+// callerLeft ends the scope with the caller's context.
+func (s *scope) callerLeft() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look()
+}
+
+// expire is called by the timer. The limit may have been replaced meanwhile.
+func (s *scope) expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look()
+}
+
+// look ends the scope if what ends it has come. s.mu is held.
+func (s *scope) look() {
+	if s.err != nil {
+		return
+	}
+	if err := s.caller.Err(); err != nil {
+		s.finish(err, context.Cause(s.caller))
+		return
+	}
+	if !s.at.IsZero() && time.Until(s.at) <= 0 {
+		passed := s.limit
+		s.finish(context.Canceled, &passed)
+	}
+}
+
+// finish ends the scope once. s.mu is held.
+func (s *scope) finish(err, cause error) {
+	if s.err != nil {
+		return
+	}
+	s.err, s.cause = err, cause
+	if !s.live {
+		return
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if s.unlink != nil {
+		s.unlink()
+	}
+	if s.done != nil {
+		close(s.done)
+	}
+	for l := s.told; l != nil; l = l.next {
+		go l.f()
+	}
+	s.told = nil
+}
