@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
-	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // trialTime is how long the first request after a hold keeps the others
@@ -51,9 +50,9 @@ func (g *gate) stop() {
 
 // refusal is the error for a request that cannot wait for the end of the hold. A
 // plugin that is down is not the service's wish.
-func (g *gate) refusal() error {
+func (g *gate) refusal() *provider.Error {
 	rest := max(time.Until(g.until), time.Millisecond)
-	left := schema.FormatDuration(rest.Round(time.Millisecond)) + " of it are left, which is more than this request has"
+	left := text(rest) + " of it are left, which is more than this request has"
 	e := &provider.Error{
 		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest, Message: "the service asked to wait; " + left,
 	}
@@ -78,13 +77,12 @@ func (q *Queue) Hold(until time.Time, why *provider.Error) {
 	}
 	q.gate.phase, q.gate.until, q.gate.why = phaseShut, until, why
 	q.setTimer(until)
-	for w := q.waiting.first; w != nil; {
-		next := w.next
+	q.flow.pause()
+	q.waiting.each(func(w *waiter) {
 		if !w.Ungated && q.gate.beyond(w.Deadline) {
 			q.fail(w, q.gate.refusal())
 		}
-		w = next
-	}
+	})
 }
 
 func (q *Queue) setTimer(due time.Time) {
@@ -106,10 +104,18 @@ func (q *Queue) gateTimer() {
 	switch q.gate.phase {
 	case phaseShut:
 		q.gate.phase = phaseAjar
+		q.serve(q.now(time.Time{}))
 	case phaseTrial:
-		q.gate.phase = phaseOpen
+		q.open()
 	}
-	q.serve()
+}
+
+// open opens the gate. The waits of those whom it has kept count from now on.
+func (q *Queue) open() {
+	now := q.now(time.Time{})
+	q.gate.phase, q.resumed = phaseOpen, now
+	q.look(now)
+	q.flow.pause() // all who were kept went at once, which is not how the queue moves
 }
 
 // beginTrial makes the request that is being granted a slot the trial.
@@ -126,8 +132,7 @@ func (q *Queue) passTrial(trial uint64) {
 		return
 	}
 	q.gate.stop()
-	q.gate.phase = phaseOpen
-	q.serve()
+	q.open()
 }
 
 // dropTrial lets the next request be the trial if this one ended undecided.

@@ -1,13 +1,21 @@
 package queue
 
+import (
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
 // waiter is one request in the queue. Its slot or err may be read once done is
 // closed.
 type waiter struct {
 	Ticket
 	slot Slot
-	err  error
+	err  *provider.Error
 	done chan struct{}
 
+	since      time.Duration // when it came
+	tenant     *tenant
 	prev, next *waiter
 }
 

@@ -216,8 +216,8 @@ func TestTheQueueBehavesLikeItsModel(t *testing.T) {
 				q: New(Limits{MaxConcurrent: limit, Size: size}),
 				m: model{limit: limit, size: size, gate: "open"}, slots: map[uint64]*asked{}, leave: map[uint64]context.CancelFunc{},
 			}
-			d.q.granted = func(seq uint64, inFlight int) {
-				d.granted = append(d.granted, seq)
+			d.q.granted = func(t *Ticket, inFlight int) {
+				d.granted = append(d.granted, t.Seq)
 				d.over = d.over || inFlight > d.q.limits.MaxConcurrent
 			}
 			diff = d.run(t.Context(), all)

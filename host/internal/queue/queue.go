@@ -1,29 +1,48 @@
 // Package queue orders and limits the attempts of one endpoint.
 //
-// A [Queue] hands out slots: at most MaxConcurrent are taken at any moment, and
-// who has to wait is served in the order of the sequence numbers, which
-// requests draw on arrival with [Queue.Number]. A retry asks for its next slot
-// under its old number and so goes ahead of everything that arrived later.
+// A [Queue] hands out slots: at most as many as its limit are taken at any
+// moment. Who has to wait is served in this order:
+//
+//   - Between priorities, the highest first; but one that others have been
+//     served before too often in a row goes ahead once, so that none starves.
+//   - Between the tenants of a priority, in turn: deficit round robin where each
+//     slot costs one. A tenant that floods the queue delays itself.
+//   - Within a tenant, by the sequence numbers that requests draw on arrival with
+//     [Queue.Number]. A retry asks for its next slot under its old number and so
+//     goes ahead of everything that arrived later.
+//
+// With one priority and one tenant this is plain first in, first out. Whose turn
+// it is but may not go, as the gate is shut ([Queue.Hold]) or its model is over
+// its pace ([Pacer]), holds up nobody who may.
+//
+// # Who is refused
 //
 // Waiting requests are bounded in number and in bytes. A full queue refuses at
-// once, with the time after which a new try makes sense. A waiter whose context
-// ends leaves its place at that moment.
+// once, unless another tenant takes more of it than the newcomer's, or a lower
+// priority is in it: then the last ones of that leave instead. Refused at once is
+// also who could not be served before its deadline, as the queue moves at the
+// moment. A waiter whose context ends leaves its place at that moment.
 //
-// A queue also has a gate, for services that ask to be left alone for a while:
-// see [Queue.Hold].
+// A tenant whose requests have kept waiting for the whole Interval without a
+// gap has a standing queue, in which all would wait long and be served too late.
+// From then on its waits are cut to Target. The rule looks at each tenant of each
+// priority by itself, so that nobody's wait is cut because others have to wait.
+// Time at a shut gate or for a pace does not count: it serves the service, and the
+// deadline bounds it. A retry is not cut and never refused for want of room: it
+// was admitted once, stands at the front, and has cost the service work.
+//
+// All refusals say their numbers and when to come back.
 package queue
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/caller"
 	"github.com/backplane-dev/backplane/sdk/provider"
-	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // Limits bound a queue.
@@ -34,11 +53,14 @@ type Limits struct {
 	// MaxBytes bounds the sum of their bodies; 0 means no bound.
 	Size     int
 	MaxBytes int64
-	// Unbounded lifts Size and MaxBytes. MaxConcurrent still holds.
+	// Unbounded lets any number of requests wait, as long as their contexts
+	// allow: it turns off Size, MaxBytes, Overload, and the refusal of those who
+	// could not be served in time. MaxConcurrent, order, gate and pace still hold.
 	Unbounded bool
 
-	// Overload, Target and Interval are those of [config.Queue]. Timeout is that
-	// of a whole request, from which an automatic target is made.
+	// Overload, Target and Interval are those of [config.Queue]; an empty Overload
+	// is "none". Timeout is that of a whole request, for an automatic Target; 0 is
+	// none.
 	Overload         string
 	Target, Interval time.Duration
 	Timeout          time.Duration
@@ -51,7 +73,8 @@ type Ticket struct {
 	// Retry is true for all but the first slot of a request. A request that
 	// was admitted once is not refused because the queue has filled up since.
 	Retry bool
-	// Ungated requests do not wait at the gate.
+	// Ungated requests do not wait at the gate, nor for the pacer: they use a
+	// key of their own.
 	Ungated bool
 	// Bytes is the size of the request's body and of an upload in memory.
 	Bytes int64
@@ -64,40 +87,44 @@ type Ticket struct {
 	// Model and Tokens are what the [Pacer] is asked about.
 	Model  string
 	Tokens int64
-	// NoWait takes a slot only if one is free at once, and else fails with
-	// [ErrBusy].
+	// NoWait takes a slot only if one is free at once and the gate is open, and
+	// else fails with [ErrBusy].
 	NoWait bool
-	// Now is the present time, if the caller has just read the clock.
+	// Now is the present time, from a caller that has just read the clock. The
+	// queue reads it by itself if it is zero.
 	Now time.Time
 }
 
-// Pacer says when a request may be sent. It is asked under the queue's lock, in
-// the order in which requests wait: Take returns 0 if the request may go now,
-// which is then booked, else the time until it could.
-type Pacer interface {
-	Take(now time.Time, model string, tokens int64) time.Duration
-}
-
 // Queue hands out slots. It is safe for concurrent use.
+//
+// Within, times are counted from the queue's birth: such a clock is cheaper to
+// read, to compare and to store.
 type Queue struct {
-	seq atomic.Uint64
+	seq     atomic.Uint64
+	running atomic.Int64 // inFlight, to be read without the lock
+	born    time.Time
 
 	mu       sync.Mutex
-	limits   Limits
-	waiting  list
+	limits   Limits // MaxConcurrent is the limit as it is now
+	waiting  crowd
 	inFlight int
 	closed   bool
 	gate     gate
 	pace     pace
-	pacer    Pacer
-	running  atomic.Int64 // inFlight, to be read without the lock
+	alarm    alarm
+	flow     flow
+	resumed  time.Duration // when the gate was opened last
+
+	// held are the times for which slots were taken, answers those until the
+	// service began to answer.
+	held, answers sample
 
 	// granted, if set, is told each grant under the lock, for tests.
-	granted func(seq uint64, inFlight int)
+	granted func(t *Ticket, inFlight int)
 }
 
 // New makes an open queue.
-func New(limits Limits) *Queue { return &Queue{limits: limits} }
+func New(limits Limits) *Queue { return &Queue{limits: limits, born: time.Now()} }
 
 // Number draws the next sequence number, from 1.
 func (q *Queue) Number() uint64 { return q.seq.Add(1) }
@@ -108,146 +135,110 @@ var ErrLeft = errors.New("the context ended")
 // ErrBusy is the answer to who would not wait and would have had to.
 var ErrBusy = errors.New("no slot is free")
 
+// now is the queue's clock; at is the time if it is known.
+func (q *Queue) now(at time.Time) time.Duration {
+	if at.IsZero() {
+		return time.Since(q.born)
+	}
+	return at.Sub(q.born)
+}
+
 // Acquire waits for a slot, which must be given back with [Slot.Release]. It
-// fails with [ErrLeft] if ctx ends first, otherwise with an [*provider.Error]:
-// CodeQueueFull, CodeShutdown, or, if the gate opens only after the ticket's
-// deadline, CodeRateLimit or CodePluginUnavailable. Where no wait is needed it
-// does not look at ctx.
+// fails with [ErrLeft] if ctx ends first, with [ErrBusy] if the ticket does not
+// wait, otherwise with an [*provider.Error]: CodeQueueFull, CodeShutdown, or, if
+// the gate opens only after the ticket's deadline, CodeRateLimit or
+// CodePluginUnavailable. Where no wait is needed it does not look at ctx.
 func (q *Queue) Acquire(ctx context.Context, t Ticket) (Slot, error) {
+	now := q.now(t.Now)
 	q.mu.Lock()
-	if q.free() && q.waiting.first == nil && (q.gate.open() || t.Ungated) && !q.closed {
-		slot := q.grant(t)
+	q.check(now)
+	if q.admits(&t, now) {
+		slot := q.grant(&t, now)
 		q.mu.Unlock()
 		return slot, nil
 	}
-	if ctx.Err() != nil {
-		q.mu.Unlock()
-		return Slot{}, ErrLeft
-	}
-	if t.NoWait && !q.closed {
-		q.mu.Unlock()
-		return Slot{}, ErrBusy
-	}
-	if err := q.refuse(t); err != nil {
-		q.mu.Unlock()
+	w, err := q.join(ctx, t, now)
+	q.mu.Unlock()
+	if err != nil {
 		return Slot{}, err
 	}
-	w := &waiter{Ticket: t, done: make(chan struct{})}
-	q.waiting.insert(w)
-	q.serve()
-	q.mu.Unlock()
 	return q.wait(ctx, w)
+}
+
+// join puts a request that must wait into the queue. q.mu is held.
+func (q *Queue) join(ctx context.Context, t Ticket, now time.Duration) (*waiter, error) {
+	switch {
+	case q.closed:
+		return nil, errClosed()
+	case ctx.Err() != nil:
+		return nil, ErrLeft
+	case t.NoWait:
+		return nil, ErrBusy
+	}
+	if err := q.refuse(&t, now); err != nil {
+		return nil, err
+	}
+	w := &waiter{Ticket: t, since: now, done: make(chan struct{})}
+	q.waiting.insert(w)
+	q.watch(w, now)
+	return w, nil
 }
 
 // wait blocks until w was served or its context ended.
 func (q *Queue) wait(ctx context.Context, w *waiter) (Slot, error) {
 	select {
 	case <-w.done:
-		return w.slot, w.err
 	case <-ctx.Done():
+		q.leave(w)
+		return Slot{}, ErrLeft
 	}
+	if w.err != nil {
+		told := *w.err // may be that of others too
+		return Slot{}, &told
+	}
+	return w.slot, nil
+}
+
+// leave takes w out of the queue because its context ended. If it was served at
+// the same moment, its slot goes on to the next one.
+func (q *Queue) leave(w *waiter) {
+	now := q.now(time.Time{})
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	select {
 	case <-w.done:
-		// Served at the same moment: the slot goes on to the next one.
 		if w.err == nil {
-			q.release(w.slot)
+			q.release(&w.slot, now)
 		}
 	default:
 		q.waiting.remove(w)
+		q.forget(w, now)
 	}
-	return Slot{}, ErrLeft
-}
-
-// refuse says why t cannot even wait; nil if it can. q.mu is held.
-func (q *Queue) refuse(t Ticket) error {
-	switch {
-	case q.closed:
-		return errClosed()
-	case !t.Ungated && q.gate.beyond(t.Deadline):
-		return q.gate.refusal()
-	case t.Retry || q.limits.Unbounded || q.servable(t):
-		return nil
-	case q.waiting.len >= q.limits.Size:
-		return q.full(fmt.Sprintf("is full: %d of %d requests wait", q.waiting.len, q.limits.Size))
-	case q.limits.MaxBytes > 0 && q.waiting.bytes+t.Bytes > q.limits.MaxBytes:
-		return q.full(fmt.Sprintf("has no room for a body of %s: %s of %s wait",
-			schema.FormatSize(t.Bytes), schema.FormatSize(q.waiting.bytes), schema.FormatSize(q.limits.MaxBytes)))
-	default:
-		return nil
-	}
-}
-
-// servable reports whether t would get a slot without waiting: a waiter that
-// could be served has been. q.mu is held.
-func (q *Queue) servable(t Ticket) bool {
-	return q.free() && (t.Ungated || q.gate.admits())
-}
-
-// free reports whether a slot is left. q.mu is held.
-func (q *Queue) free() bool {
-	return q.limits.MaxConcurrent <= 0 || q.inFlight < q.limits.MaxConcurrent
-}
-
-// serve grants slots to waiters as long as there are slots. q.mu is held.
-func (q *Queue) serve() {
-	for q.free() {
-		w := q.next()
-		if w == nil {
-			return
-		}
-		q.waiting.remove(w)
-		q.pace.handover(q.waiting.len > 0)
-		w.slot = q.grant(w.Ticket)
-		w.slot.Waited = true
-		close(w.done)
-	}
-}
-
-// next is the first waiter that may have a slot now. q.mu is held.
-func (q *Queue) next() *waiter {
-	if q.gate.admits() {
-		return q.waiting.first
-	}
-	for w := q.waiting.first; w != nil; w = w.next {
-		if w.Ungated {
-			return w
-		}
-	}
-	return nil
-}
-
-// grant takes a slot for t. q.mu is held.
-func (q *Queue) grant(t Ticket) Slot {
-	q.inFlight++
-	q.running.Store(int64(q.inFlight))
-	if q.granted != nil {
-		q.granted(t.Seq, q.inFlight)
-	}
-	slot := Slot{q: q}
-	if !t.Ungated && !q.gate.open() {
-		slot.trial = q.beginTrial()
-	}
-	return slot
 }
 
 // Resize changes the limits. Slots that are taken and requests that wait are
 // left alone: a smaller queue fills up again only below its new limits.
 func (q *Queue) Resize(limits Limits) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.limits = limits
-	q.serve()
+	q.change(func() { q.limits = limits })
 }
 
 // SetConcurrency moves the number of slots until the next [Queue.Resize]; 0 means
 // no limit. Slots that are taken stay so.
 func (q *Queue) SetConcurrency(n int) {
+	q.change(func() { q.limits.MaxConcurrent = n })
+}
+
+// change changes the limits by set and serves who may go now.
+func (q *Queue) change(set func()) {
+	now := q.now(time.Time{})
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.limits.MaxConcurrent = n
-	q.serve()
+	before := q.limits.MaxConcurrent
+	set()
+	if !q.closed {
+		q.flow.scale(before, q.limits.MaxConcurrent)
+		q.look(now)
+	}
 }
 
 // Concurrency is the number of slots as it is now; 0 means no limit.
@@ -260,21 +251,6 @@ func (q *Queue) Concurrency() int {
 // InFlight is the number of slots that are taken. It takes no lock.
 func (q *Queue) InFlight() int { return int(q.running.Load()) }
 
-// SetPacer sets who is asked before a request is sent; nil for nobody.
-func (q *Queue) SetPacer(p Pacer) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.pacer = p
-	q.serve()
-}
-
-// Wake looks for requests that may go now, since the pacer's levels have changed.
-func (q *Queue) Wake() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.serve()
-}
-
 // Close refuses all waiting and further requests with CodeShutdown. Slots that
 // are taken stay so until they are released.
 func (q *Queue) Close() {
@@ -282,86 +258,19 @@ func (q *Queue) Close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	q.gate.stop()
-	for w := q.waiting.first; w != nil; w = q.waiting.first {
-		q.fail(w, errClosed())
-	}
+	q.alarm.stop()
+	err := errClosed()
+	q.waiting.each(func(w *waiter) { q.fail(w, err) })
 }
 
 // fail sends a waiter away. q.mu is held.
-func (q *Queue) fail(w *waiter, err error) {
+func (q *Queue) fail(w *waiter, err *provider.Error) {
 	q.waiting.remove(w)
 	w.err = err
 	close(w.done)
 }
 
-// Stats are a queue's numbers at one moment.
-type Stats struct {
-	Waiting  int
-	Bytes    int64 // of the waiting requests' bodies
-	InFlight int
-	// HeldUntil is when the gate lets the next request through; zero while the
-	// gate is open.
-	HeldUntil time.Time
-}
-
-// Stats returns the numbers of this moment.
-func (q *Queue) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s := Stats{Waiting: q.waiting.len, Bytes: q.waiting.bytes, InFlight: q.inFlight}
-	if !q.gate.open() {
-		s.HeldUntil = q.gate.until
-	}
-	return s
-}
-
-// Slot is the right to run one attempt. The zero Slot is none.
-type Slot struct {
-	// Waited is true if the slot was not granted at once.
-	Waited bool
-
-	q     *Queue
-	trial uint64 // number of the gate's trial that the slot is, 0 if it is none
-}
-
-// Passed tells the queue that the service answered and did not ask to be left
-// alone, which opens the gate if this slot was its trial. Call it before
-// Release, as soon as it is known.
-func (s Slot) Passed() {
-	if s.trial == 0 {
-		return
-	}
-	s.q.mu.Lock()
-	defer s.q.mu.Unlock()
-	s.q.passTrial(s.trial)
-}
-
-// ReleaseAt is Release by a caller that has just read the clock.
-func (s Slot) ReleaseAt(time.Time) { s.Release() }
-
-// Release gives the slot back. It must be called exactly once.
-func (s Slot) Release() {
-	s.q.mu.Lock()
-	defer s.q.mu.Unlock()
-	s.q.release(s)
-}
-
-// release gives a slot back. q.mu is held.
-func (q *Queue) release(s Slot) {
-	if q.inFlight == 0 {
-		panic("queue: slot released twice")
-	}
-	q.inFlight--
-	q.running.Store(int64(q.inFlight))
-	if s.trial != 0 {
-		q.dropTrial(s.trial)
-	}
-	if q.waiting.first != nil {
-		q.serve()
-	}
-}
-
-func errClosed() error {
+func errClosed() *provider.Error {
 	return &provider.Error{
 		Code: provider.CodeShutdown, Source: provider.SourceHost,
 		Message: "the endpoint is closing and takes no more requests",

@@ -30,7 +30,7 @@ type answer struct {
 func (a *asked) done() bool { return a.got.Load() != nil }
 
 // slot is the slot that the request got; the test panics if it has none.
-func (a *asked) slot() Slot { return a.got.Load().slot }
+func (a *asked) slot() *Slot { return &a.got.Load().slot }
 
 // err is nil as long as the request waits.
 func (a *asked) err() error {
@@ -54,13 +54,13 @@ func ask(ctx context.Context, q *Queue, t Ticket) *asked {
 	return a
 }
 
-func mustAcquire(t *testing.T, q *Queue) Slot {
+func mustAcquire(t *testing.T, q *Queue) *Slot {
 	t.Helper()
 	slot, err := q.Acquire(t.Context(), Ticket{Seq: q.Number()})
 	if err != nil {
 		t.Fatalf("Acquire: %v", err)
 	}
-	return slot
+	return &slot
 }
 
 func codeOf(err error) provider.Code {
@@ -102,7 +102,7 @@ func TestWaitersAreServedInOrderAndRetriesGoAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 1, Size: 10})
 		var order []uint64
-		q.granted = func(seq uint64, _ int) { order = append(order, seq) }
+		q.granted = func(t *Ticket, _ int) { order = append(order, t.Seq) }
 		early := q.Number()
 		slot := mustAcquire(t, q) // 2
 		three, four := ask(t.Context(), q, Ticket{}), ask(t.Context(), q, Ticket{})
@@ -361,34 +361,4 @@ func TestNoSlotIsLostInManyRandomCancels(t *testing.T) {
 	if left.Load() == 0 {
 		t.Error("no request left the queue, so the test showed nothing")
 	}
-}
-
-func BenchmarkAcquireFree(b *testing.B) {
-	q := New(Limits{MaxConcurrent: 1})
-	ctx := context.Background()
-	b.ReportAllocs()
-	for b.Loop() {
-		slot, err := q.Acquire(ctx, Ticket{Seq: q.Number()})
-		if err != nil {
-			b.Fatal(err)
-		}
-		slot.Release()
-	}
-}
-
-func BenchmarkAcquireContended(b *testing.B) {
-	q := New(Limits{MaxConcurrent: 8, Unbounded: true})
-	ctx := context.Background()
-	b.ReportAllocs()
-	b.SetParallelism(32) // 64 goroutines on two cores
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			slot, err := q.Acquire(ctx, Ticket{Seq: q.Number()})
-			if err != nil {
-				b.Error(err)
-				return
-			}
-			slot.Release()
-		}
-	})
 }

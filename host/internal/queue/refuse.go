@@ -1,0 +1,130 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+// The bounds of the wait that a refusal advises.
+const (
+	minAdvice = time.Second
+	maxAdvice = time.Minute
+)
+
+// refuse says why t cannot even wait; nil if it can. q.mu is held.
+func (q *Queue) refuse(t *Ticket, now time.Duration) error {
+	if !t.Ungated && q.gate.beyond(t.Deadline) {
+		return q.gate.refusal()
+	}
+	if t.Retry || q.limits.Unbounded {
+		return nil
+	}
+	if err := q.late(t, now); err != nil {
+		return err
+	}
+	if err := q.full(t, now); err != nil {
+		return err
+	}
+	return nil
+}
+
+// late is the refusal of who would be served too late to be answered before its
+// deadline, as the queue moves now; nil if there is hope, or no way to tell.
+func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
+	if t.Deadline.IsZero() {
+		return nil
+	}
+	wait, answer, rest := q.estimate(t, now), q.answers.median(), q.now(t.Deadline)-now
+	if wait == 0 || wait+answer <= rest {
+		return nil
+	}
+	return q.refusal(wait, fmt.Sprintf(
+		"would serve this request too late: in about %s, and an answer takes %s, but it has %s left; %d requests wait",
+		text(wait), text(answer), text(rest), q.waiting.len))
+}
+
+// estimate is the wait that t must expect, 0 if that is not known. Of tenants
+// that take turns, each gets at most one more turn before t than t's own has.
+// Requests of higher priority that come later are not foreseen.
+func (q *Queue) estimate(t *Ticket, now time.Duration) time.Duration {
+	gap := q.flow.gap(now)
+	if gap == 0 && q.limits.MaxConcurrent > 0 {
+		gap = q.held.median() / time.Duration(q.limits.MaxConcurrent)
+	}
+	var kept time.Duration
+	if !t.Ungated {
+		if q.gate.phase == phaseShut {
+			kept = q.now(q.gate.until) - now
+		}
+		kept = max(kept, q.pace.until[t.Model]-now)
+	}
+	ahead := 0
+	class := classOf(t.Priority)
+	for i := range class {
+		ahead += q.waiting.classes[i].len
+	}
+	return max(kept, 0) + gap*time.Duration(ahead+q.waiting.classes[class].ahead(t.Tenant)+1)
+}
+
+// ahead is the number of waiters of the class that are served before a newcomer
+// of the tenant.
+func (c *class) ahead(name string) int {
+	own, others := 0, c.count
+	if t := c.tenants[name]; t != nil {
+		own = t.len
+		others--
+	}
+	return own + min(c.len-own, others*(own+1))
+}
+
+// full is the refusal of a queue without room for t; nil if there is room, or
+// others have made some. A queue that is over its bounds, since they have been
+// lowered, may exchange waiters but not grow.
+func (q *Queue) full(t *Ticket, now time.Duration) *provider.Error {
+	if over := q.waiting.len + 1 - q.limits.Size; over > 0 && !q.makeRoom(t, requests, 1, now) {
+		return q.refusal(q.advice(q.waiting.len, now), fmt.Sprintf(
+			"is full: %d of %d requests wait", q.waiting.len, q.limits.Size))
+	}
+	room := q.limits.MaxBytes
+	if over := q.waiting.bytes + t.Bytes - room; room > 0 && over > 0 && !q.makeRoom(t, bodies, min(over, t.Bytes), now) {
+		return q.refusal(q.advice(q.waiting.len, now), fmt.Sprintf(
+			"has no room for a body of %s: %s of %s wait", schema.FormatSize(t.Bytes),
+			schema.FormatSize(q.waiting.bytes), schema.FormatSize(room)))
+	}
+	return nil
+}
+
+// advice is when to come back to a queue in which so many wait: the time in which
+// they will have been served, or the gate opens.
+func (q *Queue) advice(waiting int, now time.Duration) time.Duration {
+	advice := q.flow.gap(now) * time.Duration(waiting+1)
+	if !q.gate.open() {
+		advice = max(advice, q.now(q.gate.until)-now)
+	}
+	return advice
+}
+
+// refusal is a queue's error that says how it stands.
+func (q *Queue) refusal(advice time.Duration, how string) *provider.Error {
+	running := fmt.Sprintf("%d of %d are running", q.inFlight, q.limits.MaxConcurrent)
+	if q.limits.MaxConcurrent <= 0 {
+		running = fmt.Sprintf("%d are running", q.inFlight)
+	}
+	return &provider.Error{
+		Code: provider.CodeQueueFull, Source: provider.SourceHost,
+		RetryAfter: min(max(advice, minAdvice), maxAdvice),
+		Message:    "the endpoint's queue " + how + ", " + running,
+	}
+}
+
+// text writes a duration for people.
+func text(d time.Duration) string {
+	unit := time.Millisecond
+	if d < unit {
+		unit = time.Microsecond
+	}
+	return schema.FormatDuration(d.Round(unit))
+}

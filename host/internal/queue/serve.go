@@ -1,0 +1,75 @@
+package queue
+
+import "time"
+
+// free reports whether a slot is left. q.mu is held.
+func (q *Queue) free() bool {
+	return q.limits.MaxConcurrent <= 0 || q.inFlight < q.limits.MaxConcurrent
+}
+
+// admits reports whether an arriving request gets a slot without waiting, and
+// books its pace if so. It overtakes nobody: as long as a slot is free, all who
+// wait are kept by gate or pace. q.mu is held.
+func (q *Queue) admits(t *Ticket, now time.Duration) bool {
+	if !q.free() || q.closed || (t.NoWait && !t.Ungated && !q.gate.open()) {
+		return false
+	}
+	return q.may(t, now)
+}
+
+// may reports whether gate and pacer let t through now, and books its pace if
+// so. q.mu is held.
+func (q *Queue) may(t *Ticket, now time.Duration) bool {
+	return t.Ungated || (q.gate.admits() && (q.pace.pacer == nil || q.paced(t, now)))
+}
+
+// serve grants slots to waiters as long as there are slots. q.mu is held.
+func (q *Queue) serve(now time.Duration) {
+	served := 0
+	for q.waiting.len > 0 && q.free() {
+		w := q.next(now)
+		if w == nil {
+			break
+		}
+		q.waiting.serve(w)
+		w.slot = q.grant(&w.Ticket, now)
+		w.slot.Waited = true
+		close(w.done)
+		served++
+	}
+	q.flow.served(now, served, q.waiting.len > 0)
+}
+
+// next is the waiter whose turn it is of those that may have a slot now, nil if
+// there is none. q.mu is held.
+func (q *Queue) next(now time.Duration) *waiter {
+	if !q.gate.admits() && q.waiting.ungated == 0 {
+		return nil
+	}
+	may := func(w *waiter) bool { return q.may(&w.Ticket, now) }
+	if c := q.waiting.starving(); c != nil {
+		if w := c.next(may); w != nil {
+			return w
+		}
+	}
+	for i := range q.waiting.classes {
+		if w := q.waiting.classes[i].next(may); w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
+// grant takes a slot for t. q.mu is held.
+func (q *Queue) grant(t *Ticket, now time.Duration) Slot {
+	q.inFlight++
+	q.running.Store(int64(q.inFlight))
+	if q.granted != nil {
+		q.granted(t, q.inFlight)
+	}
+	slot := Slot{q: q, since: now}
+	if !t.Ungated && !q.gate.open() {
+		slot.trial = q.beginTrial()
+	}
+	return slot
+}
