@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -76,7 +77,7 @@ func (a *attempt) returned(err **provider.Error) {
 func (a *attempt) feel(took time.Duration, now time.Time, err *provider.Error) {
 	p := &a.r.e.pulse
 	switch {
-	case err == nil:
+	case err == nil || errors.Is(err.Cause, ErrOutrun):
 		p.smooth.add(took, now)
 		switch a.r.mode {
 		case provider.ModeStream:

@@ -84,6 +84,9 @@ func (r *run) left(s *scope, when string) *provider.Error {
 	if l, ok := cause.(*limit); ok {
 		return r.passed(l)
 	}
+	if errors.Is(cause, ErrOutrun) {
+		return errOutrun()
+	}
 	if errors.Is(r.caller.Err(), context.DeadlineExceeded) {
 		return errDeadline(when)
 	}

@@ -59,7 +59,7 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 		r.report.Model = set.model
 	}
 	if t := set.policy.Timeout; t > 0 {
-		r.end = now.Add(t)
+		r.end = now.Add(t - how.Elapsed)
 		r.deadline = r.end
 	}
 	if d, ok := ctx.Deadline(); ok && (r.deadline.IsZero() || d.Before(r.deadline)) {

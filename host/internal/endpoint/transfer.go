@@ -15,7 +15,7 @@ import (
 // The report is valid also if Transfer fails; errors are [*provider.Error].
 func (e *Endpoint) Transfer(ctx context.Context, req *provider.TransferRequest, how How) (*provider.TransferResponse, status.Report, error) {
 	r := e.begin(ctx, &req.Request, provider.ModeTransfer, how)
-	r.transfer, r.upload = req, newUpload(req)
+	r.transfer, r.upload = req, how.uploadOf(req)
 	if err := e.do(r); err != nil {
 		return nil, r.report, err
 	}

@@ -20,6 +20,7 @@ func (r *run) try(number int) (bool, *provider.Error) {
 		r.tellRefused(err)
 		return false, err
 	}
+	r.how.running(true)
 	if err = a.run(); err == nil {
 		if number > 1 {
 			r.set.retry.Refund(r.last)
@@ -27,6 +28,7 @@ func (r *run) try(number int) (bool, *provider.Error) {
 		r.tellSuccess(a)
 		return false, nil
 	}
+	r.how.running(false)
 	repeat, err, why := r.judge(a, err)
 	r.tellFailure(a, err, why)
 	if repeat {
@@ -43,6 +45,8 @@ func (r *run) judge(a *attempt, err *provider.Error) (bool, *provider.Error, str
 	switch {
 	case r.how.Hedge:
 		return false, err, "not repeated: it was a second attempt beside a slow one"
+	case r.how.Elsewhere && err.IsRateLimit():
+		return false, err, "not repeated: another endpoint of the route can answer now"
 	case r.caller.Err() != nil:
 		return false, err, "not repeated: the caller left"
 	case r.over(r.lastEnd):
