@@ -52,11 +52,11 @@ func BenchmarkAcquireWaiting(b *testing.B) {
 
 func contend(b *testing.B, limits Limits, work func()) {
 	q := New(limits)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	b.ReportAllocs()
 	b.SetParallelism(32) // 64 goroutines on two cores
 	b.RunParallel(func(pb *testing.PB) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
 		for pb.Next() {
 			slot, err := q.Acquire(ctx, Ticket{Seq: q.Number()})
 			if err != nil {

@@ -42,7 +42,7 @@ func (q *Queue) Explain() (status.QueueNow, *status.GateNow) {
 	if !q.free() || q.waiting.len > 0 || !q.gate.open() {
 		s.Estimate = q.estimate(&Ticket{}, now)
 	}
-	s.Target, s.Interval = q.patience()
+	s.Target, s.Interval = q.patience(now)
 	q.waiting.each(func(w *waiter) {
 		s.Oldest = max(s.Oldest, now-w.since)
 	})

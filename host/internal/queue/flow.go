@@ -74,25 +74,25 @@ type sample struct {
 	ring   [64]time.Duration
 	count  uint
 	middle time.Duration
-	sorted uint // count when middle was found
+	sorted uint          // count when middle was found
+	at     time.Duration // when it was
 }
 
-// stale is the number of new durations that make the median worth a new look.
-const stale = 8
+// sortPause is how long a median is used before it is looked for anew.
+const sortPause = 100 * time.Millisecond
 
 func (s *sample) add(d time.Duration) {
 	s.ring[s.count%uint(len(s.ring))] = d
 	s.count++
 }
 
-// median is that of the kept durations, of which the latest few may be left out;
-// 0 if there are none.
-func (s *sample) median() time.Duration {
-	n := min(s.count, uint(len(s.ring)))
-	if n > 0 && (s.sorted == 0 || s.count-s.sorted >= min(stale, n)) {
+// median is that of the kept durations, as it was a moment ago; 0 if there are none.
+func (s *sample) median(now time.Duration) time.Duration {
+	if s.count != s.sorted && (s.sorted == 0 || now-s.at >= sortPause) {
+		n := min(s.count, uint(len(s.ring)))
 		sorted := s.ring
 		slices.Sort(sorted[:n])
-		s.middle, s.sorted = sorted[n/2], s.count
+		s.middle, s.sorted, s.at = sorted[n/2], s.count, now
 	}
 	return s.middle
 }

@@ -216,7 +216,7 @@ func TestTheQueueBehavesLikeItsModel(t *testing.T) {
 				q: New(Limits{MaxConcurrent: limit, Size: size}),
 				m: model{limit: limit, size: size, gate: "open"}, slots: map[uint64]*asked{}, leave: map[uint64]context.CancelFunc{},
 			}
-			d.q.granted = func(t *Ticket, inFlight int) {
+			d.q.granted = func(t Ticket, inFlight int) {
 				d.granted = append(d.granted, t.Seq)
 				d.over = d.over || inFlight > d.q.limits.MaxConcurrent
 			}

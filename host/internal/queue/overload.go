@@ -77,13 +77,13 @@ func (q *Queue) look(now time.Duration) {
 // An automatic target is the median time for which slots are taken, since a
 // shorter one would leave slots empty, or a tenth of the timeout if that is more;
 // but at most half of the timeout, as the rest is needed for the service.
-func (q *Queue) patience() (target, interval time.Duration) {
+func (q *Queue) patience(now time.Duration) (target, interval time.Duration) {
 	if q.limits.Unbounded || q.limits.Overload != config.OverloadCoDel {
 		return 0, 0
 	}
 	target, interval = q.limits.Target, q.limits.Interval
 	if timeout := q.limits.Timeout; target == 0 {
-		target = max(q.held.median(), timeout/10)
+		target = max(q.held.median(now), timeout/10)
 		if timeout > 0 {
 			target = min(target, timeout/2)
 		}
@@ -96,7 +96,7 @@ func (q *Queue) patience() (target, interval time.Duration) {
 
 // watch has the wait of a newcomer cut in time. q.mu is held.
 func (q *Queue) watch(w *waiter, now time.Duration) {
-	if target, interval := q.patience(); target > 0 && q.gate.open() && !w.Retry {
+	if target, interval := q.patience(now); target > 0 && q.gate.open() && !w.Retry {
 		q.arm(max(w.since+target, q.standing(w.tenant)+interval), now)
 	}
 }
@@ -107,7 +107,7 @@ func (q *Queue) standing(t *tenant) time.Duration { return max(t.since, q.resume
 // cut refuses those who have waited longer than a standing queue allows, and arms
 // the alarm for the next ones. q.mu is held.
 func (q *Queue) cut(now time.Duration) {
-	target, interval := q.patience()
+	target, interval := q.patience(now)
 	if target <= 0 || !q.gate.open() {
 		return
 	}

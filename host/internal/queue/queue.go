@@ -120,7 +120,7 @@ type Queue struct {
 	held, answers sample
 
 	// granted, if set, is told each grant under the lock, for tests.
-	granted func(t *Ticket, inFlight int)
+	granted func(t Ticket, inFlight int)
 }
 
 // New makes an open queue.

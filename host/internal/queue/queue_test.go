@@ -102,7 +102,7 @@ func TestWaitersAreServedInOrderAndRetriesGoAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 1, Size: 10})
 		var order []uint64
-		q.granted = func(t *Ticket, _ int) { order = append(order, t.Seq) }
+		q.granted = func(t Ticket, _ int) { order = append(order, t.Seq) }
 		early := q.Number()
 		slot := mustAcquire(t, q) // 2
 		three, four := ask(t.Context(), q, Ticket{}), ask(t.Context(), q, Ticket{})

@@ -37,7 +37,7 @@ func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
 	if t.Deadline.IsZero() {
 		return nil
 	}
-	wait, answer, rest := q.estimate(t, now), q.answers.median(), q.now(t.Deadline)-now
+	wait, answer, rest := q.estimate(t, now), q.answers.median(now), q.now(t.Deadline)-now
 	if wait == 0 || wait+answer <= rest {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
 func (q *Queue) estimate(t *Ticket, now time.Duration) time.Duration {
 	gap := q.flow.gap(now)
 	if gap == 0 && q.limits.MaxConcurrent > 0 {
-		gap = q.held.median() / time.Duration(q.limits.MaxConcurrent)
+		gap = q.held.median(now) / time.Duration(q.limits.MaxConcurrent)
 	}
 	var kept time.Duration
 	if !t.Ungated {

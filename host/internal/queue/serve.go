@@ -65,7 +65,7 @@ func (q *Queue) grant(t *Ticket, now time.Duration) Slot {
 	q.inFlight++
 	q.running.Store(int64(q.inFlight))
 	if q.granted != nil {
-		q.granted(t, q.inFlight)
+		q.granted(*t, q.inFlight)
 	}
 	slot := Slot{q: q, since: now}
 	if !t.Ungated && !q.gate.open() {
