@@ -27,10 +27,12 @@ type Error struct {
 	// RetryAfter is how long the service asks to wait, 0 if it did not say.
 	RetryAfter time.Duration
 	// Retry is the service's explicit word on retrying (x-should-retry). With
-	// CodeUnreachable and no StatusCode it is the plugin's: [RetryAlways] there
-	// vouches that nothing was sent, so that the host repeats even an operation
-	// that is [Operation.Unsafe].
+	// CodeUnreachable or CodeTimeout and no StatusCode it is the plugin's:
+	// [RetryAlways] there vouches that nothing was sent, so that the host repeats
+	// even an operation that is [Operation.Unsafe].
 	Retry RetryHint
+	// RateLimits are the limits that the service announced with the failure.
+	RateLimits []RateLimit
 	// Source says whose fault it is.
 	Source Source
 	// RequestID is the service's own id for the failed request.

@@ -28,6 +28,10 @@ type Request struct {
 	// the answer. On the plugin's side the context ends with it, and the SDK
 	// answers with a typed timeout.
 	Timeout time.Duration
+	// ConnectTimeout is the time given to making a connection to the service, 0
+	// if the host does not bound it. Package rest keeps to it by itself; others
+	// read it here or with [ConnectTimeout].
+	ConnectTimeout time.Duration
 	// Credential replaces the endpoint's credential for this call if set.
 	Credential Secret
 	// Header holds the caller's headers that the manifest asked for

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestAnErrorCarriesWhatTheAnswerSaid(t *testing.T) {
 		UpstreamCode: "rate_limit_exceeded", RetryAfter: 7 * time.Second, Retry: provider.RetryNever,
 		Source: provider.SourceUpstream, RequestID: "req_9",
 	}
-	if *e != want {
+	if !reflect.DeepEqual(*e, want) {
 		t.Errorf("got %+v, want %+v", *e, want)
 	}
 }

@@ -1425,9 +1425,13 @@ type Envelope struct {
 	// The caller's headers that the manifest asked for, names in lower case.
 	Headers map[string]string `protobuf:"bytes,9,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Content type of the body; empty means application/json.
-	ContentType   string `protobuf:"bytes,10,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ContentType string `protobuf:"bytes,10,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// Time for making a connection to the service, name resolution and TLS
+	// included. The plugin answers with the code timeout, and with the retry hint
+	// "always" if nothing was sent. Unset: the plugin's own limit alone holds.
+	ConnectTimeout *durationpb.Duration `protobuf:"bytes,11,opt,name=connect_timeout,json=connectTimeout,proto3" json:"connect_timeout,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Envelope) Reset() {
@@ -1528,6 +1532,13 @@ func (x *Envelope) GetContentType() string {
 		return x.ContentType
 	}
 	return ""
+}
+
+func (x *Envelope) GetConnectTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.ConnectTimeout
+	}
+	return nil
 }
 
 type CallRequest struct {
@@ -2795,10 +2806,12 @@ type ProviderError struct {
 	// The service's explicit word on retrying.
 	Retry RetryHint `protobuf:"varint,10,opt,name=retry,proto3,enum=backplane.provider.v1.RetryHint" json:"retry,omitempty"`
 	// Derived from code and retry, for readers that do not know all codes.
-	IsRateLimit   bool `protobuf:"varint,11,opt,name=is_rate_limit,json=isRateLimit,proto3" json:"is_rate_limit,omitempty"`
-	IsAuth        bool `protobuf:"varint,12,opt,name=is_auth,json=isAuth,proto3" json:"is_auth,omitempty"`
-	IsTransient   bool `protobuf:"varint,13,opt,name=is_transient,json=isTransient,proto3" json:"is_transient,omitempty"`
-	IsTimeout     bool `protobuf:"varint,14,opt,name=is_timeout,json=isTimeout,proto3" json:"is_timeout,omitempty"`
+	IsRateLimit bool `protobuf:"varint,11,opt,name=is_rate_limit,json=isRateLimit,proto3" json:"is_rate_limit,omitempty"`
+	IsAuth      bool `protobuf:"varint,12,opt,name=is_auth,json=isAuth,proto3" json:"is_auth,omitempty"`
+	IsTransient bool `protobuf:"varint,13,opt,name=is_transient,json=isTransient,proto3" json:"is_transient,omitempty"`
+	IsTimeout   bool `protobuf:"varint,14,opt,name=is_timeout,json=isTimeout,proto3" json:"is_timeout,omitempty"`
+	// The limits that the service announced with the failure.
+	RateLimits    []*RateLimit `protobuf:"bytes,15,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2931,6 +2944,13 @@ func (x *ProviderError) GetIsTimeout() bool {
 	return false
 }
 
+func (x *ProviderError) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
 var File_provider_v1_provider_proto protoreflect.FileDescriptor
 
 const file_provider_v1_provider_proto_rawDesc = "" +
@@ -3034,7 +3054,7 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\x15CloseEndpointResponse\"R\n" +
 	"\x13TestEndpointRequest\x12;\n" +
 	"\benvelope\x18\x01 \x01(\v2\x1f.backplane.provider.v1.EnvelopeR\benvelope\"\x16\n" +
-	"\x14TestEndpointResponse\"\xd5\x03\n" +
+	"\x14TestEndpointResponse\"\x99\x04\n" +
 	"\bEnvelope\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12+\n" +
@@ -3050,7 +3070,8 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"credential\x12F\n" +
 	"\aheaders\x18\t \x03(\v2,.backplane.provider.v1.Envelope.HeadersEntryR\aheaders\x12!\n" +
 	"\fcontent_type\x18\n" +
-	" \x01(\tR\vcontentType\x1a:\n" +
+	" \x01(\tR\vcontentType\x12B\n" +
+	"\x0fconnect_timeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0econnectTimeout\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"c\n" +
@@ -3131,7 +3152,7 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\tin_flight\x18\x03 \x01(\x05R\binFlight\"C\n" +
 	"\fDrainRequest\x123\n" +
 	"\atimeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\x0f\n" +
-	"\rDrainResponse\"\xd7\x03\n" +
+	"\rDrainResponse\"\x9a\x04\n" +
 	"\rProviderError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1f\n" +
 	"\vstatus_code\x18\x02 \x01(\x05R\n" +
@@ -3151,7 +3172,9 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\ais_auth\x18\f \x01(\bR\x06isAuth\x12!\n" +
 	"\fis_transient\x18\r \x01(\bR\visTransient\x12\x1d\n" +
 	"\n" +
-	"is_timeout\x18\x0e \x01(\bR\tisTimeout*O\n" +
+	"is_timeout\x18\x0e \x01(\bR\tisTimeout\x12A\n" +
+	"\vrate_limits\x18\x0f \x03(\v2 .backplane.provider.v1.RateLimitR\n" +
+	"rateLimits*O\n" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMODE_CALL\x10\x01\x12\x0f\n" +
@@ -3253,53 +3276,55 @@ var file_provider_v1_provider_proto_depIdxs = []int32{
 	21, // 14: backplane.provider.v1.TestEndpointRequest.envelope:type_name -> backplane.provider.v1.Envelope
 	45, // 15: backplane.provider.v1.Envelope.attempt_timeout:type_name -> google.protobuf.Duration
 	42, // 16: backplane.provider.v1.Envelope.headers:type_name -> backplane.provider.v1.Envelope.HeadersEntry
-	21, // 17: backplane.provider.v1.CallRequest.envelope:type_name -> backplane.provider.v1.Envelope
-	24, // 18: backplane.provider.v1.CallResponse.meta:type_name -> backplane.provider.v1.Meta
-	25, // 19: backplane.provider.v1.Meta.usage:type_name -> backplane.provider.v1.Usage
-	26, // 20: backplane.provider.v1.Meta.rate_limits:type_name -> backplane.provider.v1.RateLimit
-	43, // 21: backplane.provider.v1.Meta.headers:type_name -> backplane.provider.v1.Meta.HeadersEntry
-	45, // 22: backplane.provider.v1.RateLimit.reset:type_name -> google.protobuf.Duration
-	21, // 23: backplane.provider.v1.StreamRequest.envelope:type_name -> backplane.provider.v1.Envelope
-	29, // 24: backplane.provider.v1.StreamResponse.started:type_name -> backplane.provider.v1.Started
-	30, // 25: backplane.provider.v1.StreamResponse.data:type_name -> backplane.provider.v1.Data
-	25, // 26: backplane.provider.v1.StreamResponse.usage:type_name -> backplane.provider.v1.Usage
-	31, // 27: backplane.provider.v1.StreamResponse.heartbeat:type_name -> backplane.provider.v1.Heartbeat
-	32, // 28: backplane.provider.v1.StreamResponse.finished:type_name -> backplane.provider.v1.Finished
-	24, // 29: backplane.provider.v1.Started.meta:type_name -> backplane.provider.v1.Meta
-	25, // 30: backplane.provider.v1.Finished.usage:type_name -> backplane.provider.v1.Usage
-	34, // 31: backplane.provider.v1.TransferRequest.head:type_name -> backplane.provider.v1.TransferRequestHead
-	21, // 32: backplane.provider.v1.TransferRequestHead.envelope:type_name -> backplane.provider.v1.Envelope
-	36, // 33: backplane.provider.v1.TransferResponse.head:type_name -> backplane.provider.v1.TransferResponseHead
-	32, // 34: backplane.provider.v1.TransferResponse.finished:type_name -> backplane.provider.v1.Finished
-	24, // 35: backplane.provider.v1.TransferResponseHead.meta:type_name -> backplane.provider.v1.Meta
-	45, // 36: backplane.provider.v1.DrainRequest.timeout:type_name -> google.protobuf.Duration
-	45, // 37: backplane.provider.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
-	1,  // 38: backplane.provider.v1.ProviderError.retry:type_name -> backplane.provider.v1.RetryHint
-	2,  // 39: backplane.provider.v1.ProviderService.Describe:input_type -> backplane.provider.v1.DescribeRequest
-	12, // 40: backplane.provider.v1.ProviderService.Configure:input_type -> backplane.provider.v1.ConfigureRequest
-	15, // 41: backplane.provider.v1.ProviderService.OpenEndpoint:input_type -> backplane.provider.v1.OpenEndpointRequest
-	17, // 42: backplane.provider.v1.ProviderService.CloseEndpoint:input_type -> backplane.provider.v1.CloseEndpointRequest
-	19, // 43: backplane.provider.v1.ProviderService.TestEndpoint:input_type -> backplane.provider.v1.TestEndpointRequest
-	22, // 44: backplane.provider.v1.ProviderService.Call:input_type -> backplane.provider.v1.CallRequest
-	27, // 45: backplane.provider.v1.ProviderService.Stream:input_type -> backplane.provider.v1.StreamRequest
-	33, // 46: backplane.provider.v1.ProviderService.Transfer:input_type -> backplane.provider.v1.TransferRequest
-	37, // 47: backplane.provider.v1.ProviderService.Health:input_type -> backplane.provider.v1.HealthRequest
-	39, // 48: backplane.provider.v1.ProviderService.Drain:input_type -> backplane.provider.v1.DrainRequest
-	3,  // 49: backplane.provider.v1.ProviderService.Describe:output_type -> backplane.provider.v1.DescribeResponse
-	13, // 50: backplane.provider.v1.ProviderService.Configure:output_type -> backplane.provider.v1.ConfigureResponse
-	16, // 51: backplane.provider.v1.ProviderService.OpenEndpoint:output_type -> backplane.provider.v1.OpenEndpointResponse
-	18, // 52: backplane.provider.v1.ProviderService.CloseEndpoint:output_type -> backplane.provider.v1.CloseEndpointResponse
-	20, // 53: backplane.provider.v1.ProviderService.TestEndpoint:output_type -> backplane.provider.v1.TestEndpointResponse
-	23, // 54: backplane.provider.v1.ProviderService.Call:output_type -> backplane.provider.v1.CallResponse
-	28, // 55: backplane.provider.v1.ProviderService.Stream:output_type -> backplane.provider.v1.StreamResponse
-	35, // 56: backplane.provider.v1.ProviderService.Transfer:output_type -> backplane.provider.v1.TransferResponse
-	38, // 57: backplane.provider.v1.ProviderService.Health:output_type -> backplane.provider.v1.HealthResponse
-	40, // 58: backplane.provider.v1.ProviderService.Drain:output_type -> backplane.provider.v1.DrainResponse
-	49, // [49:59] is the sub-list for method output_type
-	39, // [39:49] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	45, // 17: backplane.provider.v1.Envelope.connect_timeout:type_name -> google.protobuf.Duration
+	21, // 18: backplane.provider.v1.CallRequest.envelope:type_name -> backplane.provider.v1.Envelope
+	24, // 19: backplane.provider.v1.CallResponse.meta:type_name -> backplane.provider.v1.Meta
+	25, // 20: backplane.provider.v1.Meta.usage:type_name -> backplane.provider.v1.Usage
+	26, // 21: backplane.provider.v1.Meta.rate_limits:type_name -> backplane.provider.v1.RateLimit
+	43, // 22: backplane.provider.v1.Meta.headers:type_name -> backplane.provider.v1.Meta.HeadersEntry
+	45, // 23: backplane.provider.v1.RateLimit.reset:type_name -> google.protobuf.Duration
+	21, // 24: backplane.provider.v1.StreamRequest.envelope:type_name -> backplane.provider.v1.Envelope
+	29, // 25: backplane.provider.v1.StreamResponse.started:type_name -> backplane.provider.v1.Started
+	30, // 26: backplane.provider.v1.StreamResponse.data:type_name -> backplane.provider.v1.Data
+	25, // 27: backplane.provider.v1.StreamResponse.usage:type_name -> backplane.provider.v1.Usage
+	31, // 28: backplane.provider.v1.StreamResponse.heartbeat:type_name -> backplane.provider.v1.Heartbeat
+	32, // 29: backplane.provider.v1.StreamResponse.finished:type_name -> backplane.provider.v1.Finished
+	24, // 30: backplane.provider.v1.Started.meta:type_name -> backplane.provider.v1.Meta
+	25, // 31: backplane.provider.v1.Finished.usage:type_name -> backplane.provider.v1.Usage
+	34, // 32: backplane.provider.v1.TransferRequest.head:type_name -> backplane.provider.v1.TransferRequestHead
+	21, // 33: backplane.provider.v1.TransferRequestHead.envelope:type_name -> backplane.provider.v1.Envelope
+	36, // 34: backplane.provider.v1.TransferResponse.head:type_name -> backplane.provider.v1.TransferResponseHead
+	32, // 35: backplane.provider.v1.TransferResponse.finished:type_name -> backplane.provider.v1.Finished
+	24, // 36: backplane.provider.v1.TransferResponseHead.meta:type_name -> backplane.provider.v1.Meta
+	45, // 37: backplane.provider.v1.DrainRequest.timeout:type_name -> google.protobuf.Duration
+	45, // 38: backplane.provider.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
+	1,  // 39: backplane.provider.v1.ProviderError.retry:type_name -> backplane.provider.v1.RetryHint
+	26, // 40: backplane.provider.v1.ProviderError.rate_limits:type_name -> backplane.provider.v1.RateLimit
+	2,  // 41: backplane.provider.v1.ProviderService.Describe:input_type -> backplane.provider.v1.DescribeRequest
+	12, // 42: backplane.provider.v1.ProviderService.Configure:input_type -> backplane.provider.v1.ConfigureRequest
+	15, // 43: backplane.provider.v1.ProviderService.OpenEndpoint:input_type -> backplane.provider.v1.OpenEndpointRequest
+	17, // 44: backplane.provider.v1.ProviderService.CloseEndpoint:input_type -> backplane.provider.v1.CloseEndpointRequest
+	19, // 45: backplane.provider.v1.ProviderService.TestEndpoint:input_type -> backplane.provider.v1.TestEndpointRequest
+	22, // 46: backplane.provider.v1.ProviderService.Call:input_type -> backplane.provider.v1.CallRequest
+	27, // 47: backplane.provider.v1.ProviderService.Stream:input_type -> backplane.provider.v1.StreamRequest
+	33, // 48: backplane.provider.v1.ProviderService.Transfer:input_type -> backplane.provider.v1.TransferRequest
+	37, // 49: backplane.provider.v1.ProviderService.Health:input_type -> backplane.provider.v1.HealthRequest
+	39, // 50: backplane.provider.v1.ProviderService.Drain:input_type -> backplane.provider.v1.DrainRequest
+	3,  // 51: backplane.provider.v1.ProviderService.Describe:output_type -> backplane.provider.v1.DescribeResponse
+	13, // 52: backplane.provider.v1.ProviderService.Configure:output_type -> backplane.provider.v1.ConfigureResponse
+	16, // 53: backplane.provider.v1.ProviderService.OpenEndpoint:output_type -> backplane.provider.v1.OpenEndpointResponse
+	18, // 54: backplane.provider.v1.ProviderService.CloseEndpoint:output_type -> backplane.provider.v1.CloseEndpointResponse
+	20, // 55: backplane.provider.v1.ProviderService.TestEndpoint:output_type -> backplane.provider.v1.TestEndpointResponse
+	23, // 56: backplane.provider.v1.ProviderService.Call:output_type -> backplane.provider.v1.CallResponse
+	28, // 57: backplane.provider.v1.ProviderService.Stream:output_type -> backplane.provider.v1.StreamResponse
+	35, // 58: backplane.provider.v1.ProviderService.Transfer:output_type -> backplane.provider.v1.TransferResponse
+	38, // 59: backplane.provider.v1.ProviderService.Health:output_type -> backplane.provider.v1.HealthResponse
+	40, // 60: backplane.provider.v1.ProviderService.Drain:output_type -> backplane.provider.v1.DrainResponse
+	51, // [51:61] is the sub-list for method output_type
+	41, // [41:51] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_provider_proto_init() }

@@ -91,6 +91,9 @@ func offered(m provider.Manifest, endpoint provider.Endpoint) string {
 // lifts the bound once the answer has begun: what follows is bounded by the
 // host's idle timeout. cancel must be called at the end.
 func (c *call) attempt(ctx context.Context) (bound context.Context, arrived, cancel func()) {
+	if c.req.ConnectTimeout > 0 {
+		ctx = provider.WithConnectTimeout(ctx, c.req.ConnectTimeout)
+	}
 	if c.req.Timeout <= 0 {
 		ctx, cancel := context.WithCancel(ctx)
 		return ctx, func() {}, cancel

@@ -33,7 +33,7 @@ func fullMeta() *provider.Meta {
 func fullRequest() *provider.Request {
 	return &provider.Request{
 		Endpoint: "fast", Revision: 7, Operation: "chat", Model: "m", RequestID: "r", Attempt: 2, Timeout: 90 * time.Second,
-		Credential: provider.NewSecret("sk-1"), Header: map[string]string{"openai-beta": "x"}, ContentType: "application/json",
+		ConnectTimeout: 5 * time.Second, Credential: provider.NewSecret("sk-1"), Header: map[string]string{"openai-beta": "x"}, ContentType: "application/json",
 		Body: []byte(`{"a":1}`),
 	}
 }

@@ -17,6 +17,7 @@ func ToEnvelope(r *provider.Request) *pb.Envelope {
 		AttemptTimeout:   duration(r.Timeout),
 		Headers:          textMap(r.Header),
 		ContentType:      text(r.ContentType),
+		ConnectTimeout:   duration(r.ConnectTimeout),
 	}
 	if !r.Credential.IsZero() {
 		out.Credential = []byte(r.Credential.Reveal())
@@ -27,17 +28,18 @@ func ToEnvelope(r *provider.Request) *pb.Envelope {
 // FromEnvelope converts an envelope and the body beside it.
 func FromEnvelope(e *pb.Envelope, body []byte) *provider.Request {
 	return &provider.Request{
-		Endpoint:    e.GetEndpointId(),
-		Revision:    e.GetEndpointRevision(),
-		Operation:   e.GetOperation(),
-		Model:       e.GetModel(),
-		RequestID:   e.GetRequestId(),
-		Attempt:     int(e.GetAttempt()),
-		Timeout:     e.GetAttemptTimeout().AsDuration(),
-		Credential:  provider.NewSecret(string(e.GetCredential())),
-		Header:      e.GetHeaders(),
-		ContentType: e.GetContentType(),
-		Body:        body,
+		Endpoint:       e.GetEndpointId(),
+		Revision:       e.GetEndpointRevision(),
+		Operation:      e.GetOperation(),
+		Model:          e.GetModel(),
+		RequestID:      e.GetRequestId(),
+		Attempt:        int(e.GetAttempt()),
+		Timeout:        e.GetAttemptTimeout().AsDuration(),
+		ConnectTimeout: max(e.GetConnectTimeout().AsDuration(), 0),
+		Credential:     provider.NewSecret(string(e.GetCredential())),
+		Header:         e.GetHeaders(),
+		ContentType:    e.GetContentType(),
+		Body:           body,
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	maxStatusMessage = 256
 	maxErrorMessage  = 2048
 	maxErrorField    = 192
+	maxErrorLimits   = 6
+	maxErrorMeter    = 32
 )
 
 // statusCodes is the gRPC code of each class of error, for tools and for peers
@@ -104,7 +106,17 @@ func toProviderError(e *provider.Error, code provider.Code) *pb.ProviderError {
 		IsAuth:       e.IsAuth(),
 		IsTransient:  e.IsTransient(),
 		IsTimeout:    e.IsTimeout(),
+		RateLimits:   errorLimits(e.RateLimits),
 	}
+}
+
+// errorLimits converts the first limits that an error carries.
+func errorLimits(limits []provider.RateLimit) []*pb.RateLimit {
+	out := mapSlice(limits[:min(len(limits), maxErrorLimits)], toRateLimit)
+	for _, l := range out {
+		l.Meter = shorten(l.Meter, maxErrorMeter)
+	}
+	return out
 }
 
 // FromStatus returns the error of a call as the [provider.Error] that the peer
@@ -150,6 +162,7 @@ func fromProviderError(pe *pb.ProviderError) *provider.Error {
 		RetryAfter:   max(pe.GetRetryAfter().AsDuration(), 0),
 		Source:       knownSource(provider.Source(pe.GetSource())),
 		RequestID:    pe.GetRequestId(),
+		RateLimits:   mapSlice(pe.GetRateLimits(), fromRateLimit),
 	}
 	if e.Source == provider.SourceHost { // only the host knows what is the host's
 		e.Source = provider.SourcePlugin

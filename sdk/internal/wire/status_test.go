@@ -23,7 +23,8 @@ func TestErrorsOfEveryCodeSurviveTheRoundTrip(t *testing.T) {
 	for _, code := range provider.Codes() {
 		sent := &provider.Error{Code: code, StatusCode: 418, Message: "what failed", Type: "their_type",
 			UpstreamCode: "their_code", Param: "messages", RetryAfter: 1500 * time.Millisecond,
-			Retry: provider.RetryNever, Source: provider.SourceUpstream, RequestID: "req_1"}
+			Retry: provider.RetryNever, Source: provider.SourceUpstream, RequestID: "req_1",
+			RateLimits: []provider.RateLimit{{Meter: "tokens", Limit: 9000, Remaining: 0, Reset: time.Minute}}}
 		err := ToStatus(sent)
 		if got := status.Code(err); got == codes.OK || got == codes.Unknown {
 			t.Errorf("%s travels as %v", code, got)
@@ -134,11 +135,16 @@ func TestTheStatusStaysUnder4KiBAndValid(t *testing.T) {
 		"control": strings.Repeat("\x00", 1<<20),
 		"invalid": strings.Repeat("€\x00\xc3", 1<<18),
 	} {
-		err := ToStatus(&provider.Error{Code: provider.CodeUpstream, Message: long, Type: long, UpstreamCode: long, Param: long, RequestID: long})
+		full := provider.RateLimit{Meter: long, Limit: 1 << 62, Remaining: -1, Reset: 1 << 62}
+		err := ToStatus(&provider.Error{Code: provider.CodeUpstream, Message: long, Type: long, UpstreamCode: long, Param: long, RequestID: long,
+			RateLimits: []provider.RateLimit{full, full, full, full, full, full, full}})
 		if size := proto.Size(status.Convert(err).Proto()); size >= 4096 {
 			t.Errorf("%s: the status has %d bytes", name, size)
 		}
 		got := FromStatus(err)
+		if len(got.RateLimits) != maxErrorLimits {
+			t.Errorf("%s: %d limits", name, len(got.RateLimits))
+		}
 		if !utf8.ValidString(got.Message) || !strings.HasSuffix(got.Message, "...") || len(got.Message) < 2000 {
 			t.Errorf("%s: bad message of %d bytes", name, len(got.Message))
 		}
