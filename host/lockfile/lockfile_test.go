@@ -85,7 +85,7 @@ func TestCheckTellsBothSumsAndTheWayOut(t *testing.T) {
 func TestABrokenFileIsShownWithItsLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"provider \"a\" {\n  version = \"1\"\n  protocl = 1\n  sha256 = {}\n}\n": `line 3`,
+		"provider \"a\" {\n  version = \"1\"\n  shape = 1\n  sha256 = {}\n}\n": `line 3`,
 		"provider \"a\" {": "line 1",
 		"provider \"a\" {\n version = \"1\"\n protocol = 1\n sha256 = { linux_amd64 = \"12\" }\n}\n": "64 hexadecimal digits",
 		strings.Repeat("provider \"a\" {\n version = \"1\"\n protocol = 1\n sha256 = {}\n}\n", 2):    "twice",
