@@ -7,6 +7,10 @@
 // ratios within one run, never figures of two runs. CPU per request counts the
 // gateway's processes alone (user and system time of host and plugin); the rate
 // of requests is that of the whole system, load generator and upstream included.
+//
+// With -plugins it measures something else: what a host costs that runs every
+// plugin, in time to be ready, memory at rest and size, and the memory that a
+// large object takes on its way through.
 package main
 
 import (
@@ -21,6 +25,8 @@ import (
 
 type options struct {
 	quick    bool
+	plugins  bool
+	check    bool
 	json     bool
 	rounds   int
 	duration time.Duration
@@ -34,6 +40,8 @@ func main() {
 	}
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "shorter runs, done within 60 s")
+	flag.BoolVar(&o.plugins, "plugins", false, "measure what all plugins together cost: start, memory, sizes, a large object")
+	flag.BoolVar(&o.check, "check", false, "with -plugins, fail if a figure is above its aim")
 	flag.BoolVar(&o.json, "json", false, "print one JSON object instead of tables")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds over all targets and cases (default 5, with -quick 2)")
 	flag.DurationVar(&o.duration, "duration", 0, "measured time of each case (default 2s, with -quick 500ms)")
@@ -43,7 +51,11 @@ func main() {
 	o.setDefaults()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	measure := run
+	if o.plugins {
+		measure = measurePlugins
+	}
+	err := measure(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -21,6 +21,8 @@ func runRole(name string, args []string) bool {
 	switch name {
 	case "role-upstream":
 		serve = (&http.Server{Handler: http.HandlerFunc(fakeUpstream)}).Serve
+	case "role-store":
+		serve = (&http.Server{Handler: http.HandlerFunc(fakeStore)}).Serve
 	case "role-reverseproxy":
 		serve = (&http.Server{Handler: reverseProxy(args[0])}).Serve
 	case "role-fasthttp":

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -124,6 +123,23 @@ route "mock*" { endpoints = ["mock"] }
 
 // backplane starts the host with the openai plugin in front of the upstream.
 func (g *group) backplane(bin, upstream string) (*target, error) {
+	t, err := g.host(bin, func(addr, admin, debug string) string {
+		return fmt.Sprintf(configuration, addr, admin, debug, upstream)
+	})
+	if err != nil {
+		return nil, err
+	}
+	providers, err := t.providers()
+	if err != nil {
+		return nil, err
+	}
+	t.processes["plugin"] = providers["openai"].PID
+	return t, nil
+}
+
+// host starts a host with the configuration that config makes of the addresses
+// for HTTP, the admin API and a plugin's profiles, and waits until it is ready.
+func (g *group) host(bin string, config func(addr, admin, debug string) string) (*target, error) {
 	dir, err := os.MkdirTemp("", "bp-bench")
 	if err != nil {
 		return nil, err
@@ -134,9 +150,8 @@ func (g *group) backplane(bin, upstream string) (*target, error) {
 		return nil, err
 	}
 	t := &target{name: backplane, addr: addr, admin: filepath.Join(dir, "admin.sock"), debug: filepath.Join(dir, "debug.sock")}
-	config := filepath.Join(dir, "config.hcl")
-	text := fmt.Sprintf(configuration, addr, "unix:"+t.admin, "unix:"+t.debug, upstream)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	file := filepath.Join(dir, "config.hcl")
+	if err := os.WriteFile(file, []byte(config(addr, "unix:"+t.admin, "unix:"+t.debug)), 0o600); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(dir, "host.log"))
@@ -144,22 +159,18 @@ func (g *group) backplane(bin, upstream string) (*target, error) {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	c := exec.CommandContext(g.ctx, filepath.Join(bin, "backplane"), "serve", "-config", config, "-plugin-dir", filepath.Join(bin, "plugins"))
+	c := exec.CommandContext(g.ctx, filepath.Join(bin, "backplane"), "serve", "-config", file, "-plugin-dir", filepath.Join(bin, "plugins"))
 	c.Env = append(os.Environ(), "BENCH_KEY=sk-bench")
 	c.Stdout, c.Stderr = log, log
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start backplane (run scripts/build first): %w", err)
 	}
 	g.commands = append(g.commands, c)
+	t.processes = map[string]int{"host": c.Process.Pid}
 	if err := t.waitReady(); err != nil {
 		printed, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%w; the host printed:\n%s", err, printed)
 	}
-	plugin, err := t.pluginPID()
-	if err != nil {
-		return nil, err
-	}
-	t.processes = map[string]int{"host": c.Process.Pid, "plugin": plugin}
 	return t, nil
 }
 
@@ -173,7 +184,7 @@ func freeAddr() (string, error) {
 }
 
 func (t *target) waitReady() error {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		resp, err := http.Get("http://" + t.addr + "/readyz")
 		if err != nil {
 			continue
@@ -184,21 +195,6 @@ func (t *target) waitReady() error {
 		}
 	}
 	return errors.New("the host was not ready after 20 s")
-}
-
-func (t *target) pluginPID() (int, error) {
-	resp, err := unixClient(t.admin).Get("http://admin/admin/v1/providers/openai")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var p struct {
-		PID int `json:"pid"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil || p.PID == 0 {
-		return 0, fmt.Errorf("the admin API did not tell the plugin's process id: %w", err)
-	}
-	return p.PID, nil
 }
 
 // unixClient is an HTTP client for a server on a unix socket.
