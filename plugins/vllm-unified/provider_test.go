@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
+	"github.com/backplane-dev/backplane/plugins/internal/vllm/vllmtest"
 	"github.com/backplane-dev/backplane/sdk/providertest"
 )
 
@@ -19,3 +20,5 @@ func TestTheReadmeSaysWhatTheManifestSays(t *testing.T) {
 	t.Parallel()
 	plugintest.CheckReadme(t, New().Describe())
 }
+
+func TestWhatVLLMCanDo(t *testing.T) { vllmtest.Run(t, New) }
