@@ -91,7 +91,8 @@ type Request struct {
 	// returned and the answer was read.
 	Body []byte
 	// Upload is sent in place of Body if it is not nil: UploadLength bytes, or
-	// up to its end if that is negative. It is read by one goroutine.
+	// up to its end if that is negative. It is read by one goroutine, which can
+	// still wait for a Read to end when Do returns an error.
 	Upload       io.Reader
 	UploadLength int64
 	// KeepEncoding hands out the answer as it is, where its Content-Encoding is
@@ -108,11 +109,11 @@ type Request struct {
 // When ctx ends, the connection is closed at once, also while the answer is
 // being read.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
-	state := &exchange{client: c, parent: ctx, header: r.Header}
+	state := &exchange{client: c, parent: ctx, header: r.Header, upload: uploadOf(r)}
 	state.trace.GotConn = state.gotConn
 	inner, cancel := context.WithCancelCause(ctx)
 	state.ctx, state.cancel = inner, cancel
-	req := c.request(httptrace.WithClientTrace(inner, &state.trace), r)
+	req := c.request(httptrace.WithClientTrace(inner, &state.trace), r, state.upload)
 
 	answer, err := c.roundTrip(req, r)
 	if err != nil {
@@ -129,7 +130,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 
 // request builds the request. GetBody stays nil, so that the transport never
 // sends a body a second time of its own accord.
-func (c *Client) request(ctx context.Context, r *Request) *http.Request {
+func (c *Client) request(ctx context.Context, r *Request, up *upload) *http.Request {
 	req := &http.Request{
 		Method:     r.Method,
 		URL:        c.url(r),
@@ -141,7 +142,7 @@ func (c *Client) request(ctx context.Context, r *Request) *http.Request {
 	for name, values := range r.Header {
 		req.Header[name] = values
 	}
-	if c.userAgent != nil {
+	if c.userAgent != nil && req.Header["User-Agent"] == nil { // else the operator has one of its own
 		req.Header["User-Agent"] = c.userAgent
 	}
 	if r.Accept != "" {
@@ -149,10 +150,7 @@ func (c *Client) request(ctx context.Context, r *Request) *http.Request {
 	}
 	switch {
 	case r.Upload != nil:
-		req.Body, req.ContentLength = io.NopCloser(r.Upload), r.UploadLength
-		if r.UploadLength == 0 {
-			req.Body = http.NoBody
-		}
+		req.Body, req.ContentLength = uploadBody(up), r.UploadLength
 	case len(r.Body) > 0:
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
 	}

@@ -332,3 +332,19 @@ func TestOptionsThatCannotWorkAreRefusedInWordsForTheOperator(t *testing.T) {
 		t.Error("New took a proxy that is no address")
 	}
 }
+
+func TestAUserAgentInTheHeaderStandsAboveTheClients(t *testing.T) {
+	t.Parallel()
+	client, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get("User-Agent")) // a failure is seen by the reader
+	}, func(o *Options) { o.UserAgent = "ua/1" })
+	for want, header := range map[string]http.Header{"ua/1": nil, "acme/2": {"User-Agent": {"acme/2"}}} {
+		resp, err := client.Do(t.Context(), &Request{Path: "/", Header: header})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := resp.ReadAll(); err != nil || string(got) != want {
+			t.Errorf("sent %q, %v, want %q", got, err, want)
+		}
+	}
+}

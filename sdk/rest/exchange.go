@@ -15,6 +15,7 @@ type exchange struct {
 	cancel context.CancelCauseFunc
 	header http.Header
 	trace  httptrace.ClientTrace
+	upload *upload // nil if there is none
 
 	mu      sync.Mutex // the transport calls gotConn from where it likes
 	conn    *countedConn
@@ -30,6 +31,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	if x.conn = countOf(info.Conn); x.conn != nil {
 		x.before = x.conn.written.Load()
 	}
+	x.watch(x.conn)
 }
 
 // connected reports whether there was a connection for the request.

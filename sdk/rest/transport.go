@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -76,17 +77,20 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 }
 
 // countedConn counts what is written, to tell whether a request that failed had
-// left at all: a kept connection may turn out to be closed.
+// left at all: a kept connection may turn out to be closed. It also tells when
+// it is closed.
 type countedConn struct {
 	net.Conn
 	written atomic.Int64
+	gone    chan struct{} // closed with the connection
+	once    sync.Once
 }
 
 func counted(conn net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countedConn{Conn: conn}, nil
+	return &countedConn{Conn: conn, gone: make(chan struct{})}, nil
 }
 
 // Write implements [net.Conn].
@@ -94,6 +98,13 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.written.Add(int64(n))
 	return n, err
+}
+
+// Close implements [net.Conn]. The transport calls it as soon as it has seen that
+// the service closed the connection, if no answer is left to be read.
+func (c *countedConn) Close() error {
+	c.once.Do(func() { close(c.gone) })
+	return c.Conn.Close()
 }
 
 // countOf returns the counter below conn, nil if there is none.
