@@ -158,7 +158,7 @@ func TestDocumentedErrorsAreClassified(t *testing.T) {
 			for mode, err := range map[string]error{"call": callErr, "stream": streamErr} {
 				got := *wantError(t, err, want.Code)
 				got.Cause = nil
-				if got != want {
+				if !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: got  %+v\nwant %+v", mode, got, want)
 				}
 			}
