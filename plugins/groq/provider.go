@@ -34,8 +34,8 @@ func New() provider.Provider {
 var models = provider.Models{
 	Default: "llama-3.3-70b-versatile",
 	Patterns: []string{
-		"llama-*", "meta-llama/*", "openai/gpt-oss-*", "qwen/*", "moonshotai/*", "gemma2-*", "groq/*", "compound-beta*",
-		"whisper-large-v3*", "canopylabs/*", "playai-tts*",
+		"llama-*", "llama3-*-8192", "meta-llama/*", "openai/gpt-oss-*", "qwen/*", "moonshotai/*", "gemma2-*", "groq/*", "compound-beta*",
+		"allam-*", "deepseek-r1-distill-*", "mistral-saba-*", "whisper-large-v3*", "distil-whisper-*", "canopylabs/*", "playai-tts*",
 	},
 }
 
