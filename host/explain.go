@@ -1,6 +1,11 @@
 package host
 
-import "github.com/backplane-dev/backplane/host/status"
+import (
+	"maps"
+	"slices"
+
+	"github.com/backplane-dev/backplane/host/status"
+)
 
 // Explain says what an endpoint's policies would do with a request that arrived
 // now, and by which numbers.
@@ -9,5 +14,17 @@ func (h *Host) Explain(endpointID string) (status.Explanation, error) {
 	if err != nil {
 		return status.Explanation{}, err
 	}
-	return e.endpoint.Explain(), nil
+	x := e.endpoint.Explain()
+	x.Hedge = e.hedge.Explain()
+	return x, nil
+}
+
+// explanations are those of all endpoints, by id.
+func (h *Host) explanations() []status.Explanation {
+	endpoints := h.state.Load().endpoints
+	all := make([]status.Explanation, 0, len(endpoints))
+	for _, id := range slices.Sorted(maps.Keys(endpoints)) {
+		all = append(all, endpoints[id].endpoint.Explain())
+	}
+	return all
 }

@@ -78,6 +78,12 @@ type Stats struct {
 	Attempts uint64 `json:"attempts"`
 	Retries  uint64 `json:"retries"`
 
+	// Refused counts the requests that the queue did not take or keep, by reason;
+	// they are among Errors. Paced counts the attempts that waited because a rate
+	// limit was reached. Both count since the endpoint was created.
+	Refused map[Refusal]uint64 `json:"refused,omitempty"`
+	Paced   uint64             `json:"paced,omitempty"`
+
 	Queued   int `json:"queued"`
 	InFlight int `json:"in_flight"`
 	// QueuedBytes are the bodies of queued requests.
@@ -93,6 +99,17 @@ type Stats struct {
 	CreatedAt     time.Time  `json:"created_at"`
 	LastRequestAt *time.Time `json:"last_request_at,omitempty"`
 }
+
+// Refusal is why a queue refuses a request.
+type Refusal string
+
+// The reasons of a queue.
+const (
+	RefusedFull     Refusal = "full"     // as many wait as may
+	RefusedBytes    Refusal = "bytes"    // their bodies leave no room
+	RefusedLate     Refusal = "late"     // its turn would come after its deadline
+	RefusedOverload Refusal = "overload" // it waited longer than a queue that never empties allows
+)
 
 // Quantiles summarise durations in seconds over the endpoint's life. Values are
 // upper bounds of histogram buckets, at most 12.5 % above the true ones.

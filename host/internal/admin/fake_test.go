@@ -83,7 +83,7 @@ func (f *fakeCore) DeleteEndpoint(_ context.Context, id string) error {
 }
 
 func (f *fakeCore) TestEndpoint(_ context.Context, id string) (status.Report, error) {
-	return status.Report{RequestID: "req_1", Endpoint: id, Provider: "echo", Model: "m", Attempts: 1, Total: time.Millisecond}, f.note("TestEndpoint %s", id)
+	return status.Report{RequestID: "req_1", Endpoint: id, Provider: "echo", Model: "m", Attempts: 1, Total: time.Millisecond, Hedged: true, Tries: []status.Try{{Number: 1, At: when}}}, f.note("TestEndpoint %s", id)
 }
 
 func statsOf(id string) status.Stats {
@@ -91,6 +91,7 @@ func statsOf(id string) status.Stats {
 	return status.Stats{
 		Endpoint: id, Provider: "echo", Requests: 9, Success: 6, Errors: 2, Canceled: 1,
 		ErrorsByCode: map[provider.Code]uint64{provider.CodeTimeout: 2}, Attempts: 10, Retries: 1,
+		Refused: map[status.Refusal]uint64{status.RefusedFull: 2}, Paced: 3,
 		QueueWait: q, Latency: q, TimeToFirstToken: q, Tokens: provider.Usage{Input: 1, Output: 2, Total: 3, Cached: 1, Reasoning: 1, CacheWrite: 1},
 		Circuit: status.Circuit{State: status.CircuitOpen, Since: when, Failures: 6, Total: 10, RetryAt: &when, Trips: 1,
 			History: []status.Transition{{At: when, From: status.CircuitClosed, To: status.CircuitOpen, Reason: "6 of 10 failed"}}},

@@ -14,6 +14,7 @@ var (
 	requestDuration  = Instrument{"gen_ai.server.request.duration", "s", "Time from a request's arrival at its endpoint to its end."}
 	timeToFirstToken = Instrument{"gen_ai.server.time_to_first_token", "s", "Time from the start of the last attempt to the first chunk of a stream."}
 	tokenUsage       = Instrument{"gen_ai.client.token.usage", "{token}", "Tokens of a request, by gen_ai.token.type, as the provider reported them."}
+	attemptDuration  = Instrument{"backplane.attempt.duration", "s", "Time of one call to the plugin, for a stream up to its first chunk; error.type is that of the attempt."}
 	queueWait        = Instrument{"backplane.queue.wait", "s", "Time that a request waited in its endpoint's queue."}
 )
 
@@ -28,6 +29,15 @@ var (
 	queueDepth    = Instrument{"backplane.queue.depth", "{request}", "Requests that wait in the queue now."}
 	queueSize     = Instrument{"backplane.queue.size", "By", "Bytes of the bodies that wait in the queue now."}
 	inFlight      = Instrument{"backplane.in_flight", "{request}", "Requests that hold a slot of the endpoint now."}
+	refusals      = Instrument{"backplane.queue.refusals", "{request}", "Requests that the queue did not take or keep, by backplane.reason: full, bytes, late or overload."}
+	paced         = Instrument{"backplane.queue.paced", "{attempt}", "Attempts that waited because a rate limit was reached."}
+	limitNow      = Instrument{"backplane.concurrency.limit", "{request}", "Requests that the endpoint runs at once now, 0 for no limit; moves with adapt."}
+	oldest        = Instrument{"backplane.queue.oldest", "s", "How long the longest waiting request has waited."}
+	overloaded    = Instrument{"backplane.queue.overloaded", "", "1 while the queue cuts waits because it has not been empty for too long, else 0."}
+	budget        = Instrument{"backplane.retry.budget", "{attempt}", "Retries that the endpoint's budget has left."}
+	hedges        = Instrument{"backplane.hedges", "{attempt}", "Second attempts that were sent beside a slow one."}
+	hedgesWon     = Instrument{"backplane.hedges.won", "{attempt}", "Second attempts that answered first."}
+	gateShut      = Instrument{"backplane.gate.shut", "", "1 while the service has asked to be left alone, else 0."}
 	circuitState  = Instrument{"backplane.circuit.state", "", "1 for the state that the circuit breaker is in, 0 for the others; by backplane.state."}
 	circuitTrips  = Instrument{"backplane.circuit.trips", "{trip}", "Openings of the circuit breaker."}
 	pluginState   = Instrument{"backplane.plugin.state", "", "1 for the state that the plugin is in, 0 for the others; by backplane.state."}
@@ -39,8 +49,9 @@ var (
 // Instruments lists all metrics.
 func Instruments() []Instrument {
 	return []Instrument{
-		requestDuration, timeToFirstToken, tokenUsage, queueWait,
-		requests, errorsByCode, attempts, retries, queueDepth, queueSize, inFlight, circuitState, circuitTrips,
+		requestDuration, timeToFirstToken, tokenUsage, attemptDuration, queueWait,
+		requests, errorsByCode, attempts, retries, queueDepth, queueSize, inFlight,
+		refusals, paced, limitNow, oldest, overloaded, budget, hedges, hedgesWon, gateShut, circuitState, circuitTrips,
 		pluginState, pluginStarts, pluginRestart, pluginCalls,
 	}
 }

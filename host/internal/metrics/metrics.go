@@ -5,6 +5,9 @@
 // backplane.*, with counters and gauges that are read from the host's own
 // snapshots when somebody asks, and cost nothing before.
 //
+// The histograms are our own, and OpenTelemetry collects them as a producer's:
+// recording a request must not cost more than counting it.
+//
 // Labels are bounded: an endpoint's id stands where the conventions have the
 // model's name, because callers choose model names and could fill the memory of
 // host and Prometheus with them.
@@ -28,9 +31,10 @@ import (
 )
 
 // Source is where counters and gauges are read from when metrics are asked for.
-// Both functions are safe for concurrent use; nil ones are left out.
+// All functions are safe for concurrent use; nil ones are left out.
 type Source struct {
 	Stats     func() []status.Stats
+	Explain   func() []status.Explanation
 	Providers func() []status.Provider
 }
 
@@ -42,12 +46,18 @@ type Metrics struct {
 	handler  http.Handler
 }
 
+// scope is the name under which the host's instruments go.
+const scope = "github.com/backplane-dev/backplane/host"
+
 // New makes the instruments and a registry of their own; two hosts in one
 // process do not disturb each other.
 func New(source Source) (*Metrics, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m := new(Metrics)
+	m.recorder.init(scope)
 	exporter, err := otelprom.New(
+		otelprom.WithProducer(&m.recorder),
 		otelprom.WithRegisterer(registry),
 		otelprom.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
 		otelprom.WithoutScopeInfo(),
@@ -56,15 +66,9 @@ func New(source Source) (*Metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the Prometheus exporter: %w", err)
 	}
-	m := &Metrics{
-		provider: sdk.NewMeterProvider(sdk.WithReader(exporter)),
-		handler:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-	}
-	meter := m.provider.Meter("github.com/backplane-dev/backplane/host")
-	if err := m.recorder.init(meter); err != nil {
-		return nil, err
-	}
-	if err := observe(meter, source); err != nil {
+	m.provider = sdk.NewMeterProvider(sdk.WithReader(exporter))
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	if err := observe(m.provider.Meter(scope), source); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -74,7 +78,7 @@ func New(source Source) (*Metrics, error) {
 func (m *Metrics) Handler() http.Handler { return m.handler }
 
 // Shutdown frees the instruments. It may be called more than once; requests
-// that are recorded afterwards are not counted.
+// that are recorded afterwards are not shown.
 func (m *Metrics) Shutdown() error {
 	m.closed.Do(func() { m.closeErr = m.provider.Shutdown(context.Background()) })
 	return m.closeErr

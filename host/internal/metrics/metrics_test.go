@@ -95,6 +95,57 @@ func TestRequestsAreRecordedUnderTheGenAINames(t *testing.T) {
 		`gen_ai_client_token_usage_sum{`+ok+`,gen_ai_token_type="input"} 20`,
 		`gen_ai_client_token_usage_sum{`+ok+`,gen_ai_token_type="output"} 600`,
 		`backplane_queue_wait_seconds_count{`+ok+`} 2`,
+		`backplane_queue_wait_seconds_sum{`+ok+`} 0.04`,
+		`gen_ai_server_request_duration_seconds_sum{`+ok+`} 0.1`,
+		`gen_ai_server_request_duration_seconds_bucket{`+ok+`,le="+Inf"} 2`,
+	)
+}
+
+func TestEachAttemptIsRecordedUnderItsOwnOutcome(t *testing.T) {
+	t.Parallel()
+	m := newMetrics(t, metrics.Source{})
+	only := outcome("")
+	only.ProviderTime = 30 * time.Millisecond
+	m.RequestDone(only)
+	o := outcome("")
+	o.Attempts = 3
+	o.Tries = []status.Try{
+		{Number: 1, Duration: 10 * time.Millisecond, Code: provider.CodeUpstream},
+		{Number: 0, Code: provider.CodeQueueFull},
+		{Number: 2, Duration: 20 * time.Millisecond, Code: provider.CodeUpstream},
+		{Number: 3, Duration: 50 * time.Millisecond},
+	}
+	m.RequestDone(o)
+	const labels = `backplane_endpoint="fast",%gen_ai_operation_name="chat",gen_ai_provider_name="anthropic"`
+	ok := strings.Replace(labels, "%", "", 1)
+	failed := strings.Replace(labels, "%", `error_type="upstream",`, 1)
+	lines := scrape(t, m)
+	wantLines(t, lines,
+		`backplane_attempt_duration_seconds_count{`+ok+`} 2`,
+		`backplane_attempt_duration_seconds_sum{`+ok+`} 0.08`,
+		`backplane_attempt_duration_seconds_count{`+failed+`} 2`,
+		`backplane_attempt_duration_seconds_sum{`+failed+`} 0.03`,
+	)
+	for _, line := range lines {
+		if strings.Contains(line, "queue_full") {
+			t.Errorf("a refusal is recorded as an attempt: %s", line)
+		}
+	}
+}
+
+// The upper end of a bucket belongs to it, as Prometheus has it.
+func TestAValueAtABoundIsBelowIt(t *testing.T) {
+	t.Parallel()
+	m := newMetrics(t, metrics.Source{})
+	o := outcome("")
+	o.Total, o.Usage.Input = 40*time.Millisecond, 16
+	m.RequestDone(o)
+	const ok = `backplane_endpoint="fast",gen_ai_operation_name="chat",gen_ai_provider_name="anthropic"`
+	wantLines(t, scrape(t, m),
+		`gen_ai_server_request_duration_seconds_bucket{`+ok+`,le="0.02"} 0`,
+		`gen_ai_server_request_duration_seconds_bucket{`+ok+`,le="0.04"} 1`,
+		`gen_ai_client_token_usage_bucket{`+ok+`,gen_ai_token_type="input",le="4"} 0`,
+		`gen_ai_client_token_usage_bucket{`+ok+`,gen_ai_token_type="input",le="16"} 1`,
 	)
 }
 
@@ -122,9 +173,16 @@ func TestCountersAndGaugesAreReadFromSnapshots(t *testing.T) {
 			return []status.Stats{{
 				Endpoint: "fast", Provider: "openai", Requests: 10, Success: 6, Errors: 3, Canceled: 1,
 				ErrorsByCode: map[provider.Code]uint64{provider.CodeQueueFull: 2, provider.CodeAuth: 1},
-				Attempts:     12, Retries: 2, Queued: 4, QueuedBytes: 4096, InFlight: 5,
+				Refused:      map[status.Refusal]uint64{status.RefusedFull: 1, status.RefusedLate: 1}, Paced: 7,
+				Attempts: 12, Retries: 2, Queued: 4, QueuedBytes: 4096, InFlight: 5,
 				Circuit: status.Circuit{State: status.CircuitHalfOpen, Trips: 3},
 			}}
+		},
+		Explain: func() []status.Explanation {
+			return []status.Explanation{{
+				Endpoint: "fast", Queue: status.QueueNow{MaxConcurrent: 8, Oldest: 1500 * time.Millisecond, Overloaded: true},
+				Retry: status.RetryNow{Tokens: 9.5}, Hedge: &status.HedgeNow{Sent: 6, Won: 4}, Gate: &status.GateNow{},
+			}, {Endpoint: "deleted meanwhile"}}
 		},
 		Providers: func() []status.Provider {
 			return []status.Provider{{Name: "openai", State: status.ProviderBackoff, Generation: 3, Restarts: 2, InFlight: 1}}
@@ -143,6 +201,16 @@ func TestCountersAndGaugesAreReadFromSnapshots(t *testing.T) {
 		`backplane_queue_depth{`+ep+`,`+by+`} 4`,
 		`backplane_queue_size_bytes{`+ep+`,`+by+`} 4096`,
 		`backplane_in_flight{`+ep+`,`+by+`} 5`,
+		`backplane_queue_refusals_total{`+ep+`,backplane_reason="full",`+by+`} 1`,
+		`backplane_queue_refusals_total{`+ep+`,backplane_reason="late",`+by+`} 1`,
+		`backplane_queue_paced_total{`+ep+`,`+by+`} 7`,
+		`backplane_queue_oldest_seconds{`+ep+`,`+by+`} 1.5`,
+		`backplane_queue_overloaded{`+ep+`,`+by+`} 1`,
+		`backplane_gate_shut{`+ep+`,`+by+`} 1`,
+		`backplane_concurrency_limit{`+ep+`,`+by+`} 8`,
+		`backplane_retry_budget{`+ep+`,`+by+`} 9.5`,
+		`backplane_hedges_total{`+ep+`,`+by+`} 6`,
+		`backplane_hedges_won_total{`+ep+`,`+by+`} 4`,
 		`backplane_circuit_state{`+ep+`,backplane_state="half_open",`+by+`} 1`,
 		`backplane_circuit_state{`+ep+`,backplane_state="open",`+by+`} 0`,
 		`backplane_circuit_trips_total{`+ep+`,`+by+`} 3`,

@@ -15,29 +15,57 @@ type observed struct {
 	all      []metric.Observable
 	counters map[Instrument]metric.Int64ObservableCounter
 	gauges   map[Instrument]metric.Int64ObservableGauge
+	levels   map[Instrument]metric.Float64ObservableGauge
 }
 
 // observe makes the counters and gauges and has them read from the source.
 func observe(meter metric.Meter, source Source) error {
-	o := observed{counters: make(map[Instrument]metric.Int64ObservableCounter), gauges: make(map[Instrument]metric.Int64ObservableGauge)}
-	for _, in := range []Instrument{requests, errorsByCode, attempts, retries, circuitTrips, pluginStarts, pluginRestart} {
+	o := observed{
+		counters: make(map[Instrument]metric.Int64ObservableCounter),
+		gauges:   make(map[Instrument]metric.Int64ObservableGauge), levels: make(map[Instrument]metric.Float64ObservableGauge),
+	}
+	for _, in := range []Instrument{requests, errorsByCode, attempts, retries, refusals, paced, hedges, hedgesWon, circuitTrips, pluginStarts, pluginRestart} {
 		c, err := meter.Int64ObservableCounter(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
 		if err != nil {
 			return fmt.Errorf("make counter %s: %w", in.Name, err)
 		}
 		o.counters[in], o.all = c, append(o.all, c)
 	}
-	for _, in := range []Instrument{queueDepth, queueSize, inFlight, circuitState, pluginState, pluginCalls} {
+	for _, in := range []Instrument{queueDepth, queueSize, inFlight, limitNow, overloaded, gateShut, circuitState, pluginState, pluginCalls} {
 		g, err := meter.Int64ObservableGauge(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
 		if err != nil {
 			return fmt.Errorf("make gauge %s: %w", in.Name, err)
 		}
 		o.gauges[in], o.all = g, append(o.all, g)
 	}
-	_, err := meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
+	for _, in := range []Instrument{oldest, budget} {
+		g, err := meter.Float64ObservableGauge(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
+		if err != nil {
+			return fmt.Errorf("make gauge %s: %w", in.Name, err)
+		}
+		o.levels[in], o.all = g, append(o.all, g)
+	}
+	if _, err := meter.RegisterCallback(o.read(source), o.all...); err != nil {
+		return fmt.Errorf("register the metrics' callback: %w", err)
+	}
+	return nil
+}
+
+// read returns the callback that reports what the source says.
+func (o *observed) read(source Source) metric.Callback {
+	return func(_ context.Context, to metric.Observer) error {
+		providers := make(map[string]string) // by endpoint
 		if source.Stats != nil {
 			for _, s := range source.Stats() {
+				providers[s.Endpoint] = s.Provider
 				o.endpoint(to, &s)
+			}
+		}
+		if source.Explain != nil {
+			for _, e := range source.Explain() {
+				if by, ok := providers[e.Endpoint]; ok { // else it was made meanwhile
+					o.policies(to, by, &e)
+				}
 			}
 		}
 		if source.Providers != nil {
@@ -46,19 +74,34 @@ func observe(meter metric.Meter, source Source) error {
 			}
 		}
 		return nil
-	}, o.all...)
-	if err != nil {
-		return fmt.Errorf("register the metrics' callback: %w", err)
 	}
-	return nil
+}
+
+// ofEndpoint labels values of an endpoint.
+func ofEndpoint(to metric.Observer, id, by string) labeler {
+	return labeler{to, []attribute.KeyValue{
+		attribute.String("backplane.endpoint", id),
+		attribute.String("gen_ai.provider.name", ProviderName(by)),
+	}}
+}
+
+// policies reports what an endpoint's policies are at.
+func (o *observed) policies(to metric.Observer, by string, e *status.Explanation) {
+	l := ofEndpoint(to, e.Endpoint, by)
+	l.gauge(o.gauges[limitNow], int64(e.Queue.MaxConcurrent))
+	l.is(o.gauges[overloaded], e.Queue.Overloaded)
+	l.is(o.gauges[gateShut], e.Gate != nil)
+	l.level(o.levels[oldest], e.Queue.Oldest.Seconds())
+	l.level(o.levels[budget], e.Retry.Tokens)
+	if h := e.Hedge; h != nil {
+		l.count(o.counters[hedges], h.Sent)
+		l.count(o.counters[hedgesWon], h.Won)
+	}
 }
 
 // endpoint reports one endpoint's snapshot.
 func (o *observed) endpoint(to metric.Observer, s *status.Stats) {
-	l := labeler{to, []attribute.KeyValue{
-		attribute.String("backplane.endpoint", s.Endpoint),
-		attribute.String("gen_ai.provider.name", ProviderName(s.Provider)),
-	}}
+	l := ofEndpoint(to, s.Endpoint, s.Provider)
 	l.count(o.counters[requests], s.Success, attribute.String("backplane.outcome", "success"))
 	l.count(o.counters[requests], s.Errors, attribute.String("backplane.outcome", "error"))
 	l.count(o.counters[requests], s.Canceled, attribute.String("backplane.outcome", "canceled"))
@@ -70,6 +113,10 @@ func (o *observed) endpoint(to metric.Observer, s *status.Stats) {
 	l.gauge(o.gauges[queueDepth], int64(s.Queued))
 	l.gauge(o.gauges[queueSize], s.QueuedBytes)
 	l.gauge(o.gauges[inFlight], int64(s.InFlight))
+	for reason, n := range s.Refused {
+		l.count(o.counters[refusals], n, attribute.String("backplane.reason", string(reason)))
+	}
+	l.count(o.counters[paced], s.Paced)
 	for _, state := range []status.CircuitState{status.CircuitClosed, status.CircuitOpen, status.CircuitHalfOpen, status.CircuitDisabled} {
 		l.state(o.gauges[circuitState], string(state), s.Circuit.State == state)
 	}
@@ -106,10 +153,19 @@ func (l labeler) gauge(g metric.Int64ObservableGauge, n int64, more ...attribute
 	l.to.ObserveInt64(g, n, l.with(more))
 }
 
-func (l labeler) state(g metric.Int64ObservableGauge, name string, now bool) {
+func (l labeler) level(g metric.Float64ObservableGauge, n float64) {
+	l.to.ObserveFloat64(g, n, l.with(nil))
+}
+
+// is reports 1 for true and 0 for false.
+func (l labeler) is(g metric.Int64ObservableGauge, yes bool, more ...attribute.KeyValue) {
 	var n int64
-	if now {
+	if yes {
 		n = 1
 	}
-	l.gauge(g, n, attribute.String("backplane.state", name))
+	l.gauge(g, n, more...)
+}
+
+func (l labeler) state(g metric.Int64ObservableGauge, name string, now bool) {
+	l.is(g, now, attribute.String("backplane.state", name))
 }
