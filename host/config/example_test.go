@@ -67,28 +67,47 @@ func TestTheExampleRunsWithoutKeyAndEnvironment(t *testing.T) {
 	}
 }
 
+// commented matches the blocks of the example that are commented out.
+var commented = regexp.MustCompile(`(?ms)^# (?:provider|endpoint|route) "[^"\n]*" \{(?:\}$|$.*?^# \}$)`)
+
 func TestTheExamplesCommentedBlocksAreRightToo(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(example)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, found := strings.Cut(string(text), "# provider \"openai\"")
-	if !found {
-		t.Fatal("the example has no commented block of openai")
+	var blocks strings.Builder
+	for _, block := range commented.FindAllString(string(text), -1) {
+		blocks.WriteString(regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(block, "") + "\n")
 	}
-	block = "provider \"openai\"" + strings.ReplaceAll(strings.ReplaceAll(block, "\n# ", "\n"), "\n#\n", "\n\n")
-	env := func(name string) (string, bool) { return "sk-example", name == "OPENAI_API_KEY" }
-	f, diags := config.Parse("openai.hcl", []byte(block), env)
+	env := func(string) (string, bool) { return "sk-example", true }
+	f, diags := config.Parse("uncommented.hcl", []byte(blocks.String()), env)
 	if f == nil {
 		t.Fatal(diags)
 	}
-	cfg, diags := f.Resolve(map[string]provider.Manifest{"openai": described(t, "openai")})
+	manifests := map[string]provider.Manifest{}
+	for _, name := range f.ProviderNames() {
+		manifests[name] = described(t, name)
+	}
+	cfg, diags := f.Resolve(manifests)
 	if cfg == nil || len(diags) > 0 {
 		t.Fatal(diags)
 	}
 	if e := endpoint(t, cfg, "openai"); e.APIKey.Reveal() != "sk-example" || e.Policy.Timeout != 2*time.Minute {
 		t.Errorf("got %+v", e)
+	}
+	served := map[string]bool{"echo": true}
+	for _, e := range cfg.Endpoints {
+		served[e.Provider] = true
+	}
+	plugins, err := filepath.Glob("../../plugins/*/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, main := range plugins {
+		if name := filepath.Base(filepath.Dir(main)); !served[name] {
+			t.Errorf("the example has no endpoint of %s", name)
+		}
 	}
 }
 
