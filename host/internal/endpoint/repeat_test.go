@@ -103,6 +103,7 @@ func TestRetriesOfAnOutageStayWithinTheBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		policy := steady()
 		policy.Breaker.Enabled = false
+		policy.Retry.InitialDelay = time.Millisecond // time, too, fills the budget up
 		f := script(func(int) error { return upstreamError() })
 		e, _ := build(policy, f)
 		for range 200 {

@@ -56,10 +56,10 @@ func (r *run) judge(a *attempt, err *provider.Error) (bool, *provider.Error, str
 	case r.upload.spent():
 		return false, err, "not repeated: the upload was read and cannot be sent again"
 	}
-	repeat, err := r.set.retry.Next(retry.Failure{
+	v := r.set.retry.Next(retry.Failure{
 		Err: err, Attempt: a.req.Attempt, Deadline: r.deadline, Unsafe: r.op.Unsafe, Blocked: r.blocked(),
 	})
-	return repeat, err, ""
+	return v.Repeat, v.Err, v.Why
 }
 
 // take gets what an attempt needs: a slot, then a permit. Its refusals are

@@ -10,14 +10,13 @@ package retry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/eapache/go-resiliency/retrier"
 
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
-	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // Policy is the retry policy of one endpoint. It is safe for concurrent use.
@@ -42,6 +41,16 @@ func New(cfg config.Retry, budget *Budget) *Policy {
 
 // Budget returns the policy's budget.
 func (p *Policy) Budget() *Budget { return p.budget }
+
+// Explain returns the state of the budget. A policy without one has a capacity
+// of 0.
+func (p *Policy) Explain() status.RetryNow {
+	now := status.RetryNow{Max: len(p.delays)}
+	if p.cfg.Budget > 0 {
+		now.Tokens, now.Capacity = p.budget.Tokens(), BudgetCap
+	}
+	return now
+}
 
 // Begin counts a request, which earns its share of the budget.
 func (p *Policy) Begin() { p.budget.earn(p.cfg.Budget) }
@@ -81,44 +90,6 @@ func (p *Policy) Run(ctx context.Context, attempt func(number int) (repeat bool,
 	return err
 }
 
-// Failure is a failed attempt, for [Policy.Next].
-type Failure struct {
-	Err *provider.Error
-	// Attempt is the number of the attempt that failed.
-	Attempt int
-	// Deadline of the whole request; zero if it has none.
-	Deadline time.Time
-	// Unsafe is true if repeating the operation can do harm.
-	Unsafe bool
-	// Blocked is how long attempts are refused for other reasons, such as an
-	// open circuit.
-	Blocked time.Duration
-}
-
-// Next decides on a failed attempt. It reports whether to repeat it, and
-// returns the error for the caller if not: usually f.Err, or a copy that says
-// which limit stood against it. A yes takes a token from the budget, which
-// [Policy.Refund] gives back.
-func (p *Policy) Next(f Failure) (bool, *provider.Error) {
-	if !repeatable(f.Err, f.Unsafe) || f.Attempt > len(p.delays) {
-		return false, f.Err
-	}
-	if p.cfg.RetryAfterMax > 0 && f.Err.RetryAfter > p.cfg.RetryAfterMax {
-		return false, p.tooLong(f.Err)
-	}
-	longest := p.longest(f.Attempt)
-	if f.Blocked > longest {
-		return false, f.Err
-	}
-	if !f.Deadline.IsZero() && time.Until(f.Deadline) <= max(longest, f.Err.RetryAfter) {
-		return false, f.Err
-	}
-	if costs(f.Err) && p.cfg.Budget > 0 && !p.budget.spend() {
-		return false, f.Err
-	}
-	return true, f.Err
-}
-
 // Refund gives back the token of a retry that succeeded, or that was called off
 // before it began. last is the error that it was to mend.
 func (p *Policy) Refund(last *provider.Error) {
@@ -142,12 +113,4 @@ func (p *Policy) Pause(err *provider.Error) time.Duration {
 	default:
 		return 0
 	}
-}
-
-// tooLong is the error for a service that wants too long a pause.
-func (p *Policy) tooLong(err *provider.Error) *provider.Error {
-	e := *err
-	e.Message += fmt.Sprintf("; not repeated, since the service asks to wait %s, which is more than retry_after_max of %s",
-		schema.FormatDuration(err.RetryAfter), schema.FormatDuration(p.cfg.RetryAfterMax))
-	return &e
 }

@@ -64,7 +64,8 @@ func run(ctx context.Context, p *Policy, err *provider.Error, deadline time.Time
 			gaps = append(gaps, time.Since(last))
 		}
 		last = time.Now()
-		return p.Next(Failure{Err: err, Attempt: n, Deadline: deadline})
+		v := p.Next(Failure{Err: err, Attempt: n, Deadline: deadline})
+		return v.Repeat, v.Err
 	})
 	return gaps, got
 }
@@ -124,7 +125,7 @@ func TestOnlyWhatMaySucceedLaterIsRepeated(t *testing.T) {
 				provider.CodeQueueFull, provider.CodeCircuitOpen, provider.CodeShutdown:
 				want = false // whatever the service says
 			}
-			if got, _ := p.Next(Failure{Err: err, Attempt: 1}); got != want {
+			if got := p.Next(Failure{Err: err, Attempt: 1}).Repeat; got != want {
 				t.Errorf("%s with hint %d: repeat %v, want %v", code, hint, got, want)
 			}
 			p.budget = NewBudget()
@@ -137,15 +138,15 @@ func TestUnsafeOperationsAreRepeatedOnlyIfNothingWasSent(t *testing.T) {
 	p := New(defaults(), nil)
 	for _, code := range provider.Codes() {
 		for _, hint := range []provider.RetryHint{provider.RetryUnspecified, provider.RetryAlways} {
-			want := code == provider.CodeUnreachable && hint == provider.RetryAlways
+			want := (code == provider.CodeUnreachable || code == provider.CodeTimeout) && hint == provider.RetryAlways
 			err := &provider.Error{Code: code, Retry: hint}
-			if got, _ := p.Next(Failure{Err: err, Attempt: 1, Unsafe: true}); got != want {
+			if got := p.Next(Failure{Err: err, Attempt: 1, Unsafe: true}).Repeat; got != want {
 				t.Errorf("%s with hint %d: repeat %v, want %v", code, hint, got, want)
 			}
 		}
 	}
 	answered := &provider.Error{Code: provider.CodeUnreachable, Retry: provider.RetryAlways, StatusCode: 511}
-	if repeat, _ := p.Next(Failure{Err: answered, Attempt: 1, Unsafe: true}); repeat {
+	if v := p.Next(Failure{Err: answered, Attempt: 1, Unsafe: true}); v.Repeat {
 		t.Error("repeated what something on the way has answered, by the word of that answer's header")
 	}
 }
@@ -155,7 +156,8 @@ func TestTooLongARetryAfterFailsAtOnceAndSaysTheFigure(t *testing.T) {
 	p := New(defaults(), nil)
 	asked := provider.Errorf(provider.CodeRateLimit, "slow down")
 	asked.RetryAfter = 121 * time.Second
-	repeat, err := p.Next(Failure{Err: asked, Attempt: 1})
+	v := p.Next(Failure{Err: asked, Attempt: 1})
+	repeat, err := v.Repeat, v.Err
 	want := "slow down; not repeated, since the service asks to wait 2m1s, which is more than retry_after_max of 2m"
 	if repeat || err.Message != want || err.RetryAfter != asked.RetryAfter {
 		t.Errorf("repeat %v, %q, want no and %q", repeat, err.Message, want)
@@ -164,7 +166,7 @@ func TestTooLongARetryAfterFailsAtOnceAndSaysTheFigure(t *testing.T) {
 		t.Error("the plugin's error was changed")
 	}
 	asked.RetryAfter = 120 * time.Second
-	if repeat, _ := p.Next(Failure{Err: asked, Attempt: 1}); !repeat {
+	if v := p.Next(Failure{Err: asked, Attempt: 1}); !v.Repeat {
 		t.Error("a wait of just retry_after_max was refused")
 	}
 }
@@ -182,7 +184,7 @@ func TestItDoesNotSleepPastTheDeadline(t *testing.T) {
 		}
 		asked := upstream()
 		asked.RetryAfter = 10 * time.Second
-		if repeat, _ := New(cfg, nil).Next(Failure{Err: asked, Attempt: 1, Deadline: time.Now().Add(10 * time.Second)}); repeat {
+		if v := New(cfg, nil).Next(Failure{Err: asked, Attempt: 1, Deadline: time.Now().Add(10 * time.Second)}); v.Repeat {
 			t.Error("it would wait for a Retry-After up to the deadline")
 		}
 	})
@@ -193,7 +195,7 @@ func TestTheJitterCannotCarryASleepPastTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(defaults(), nil)
 		for rest, want := range map[time.Duration]bool{1250 * time.Millisecond: false, 1251 * time.Millisecond: true} {
-			if got, _ := p.Next(Failure{Err: upstream(), Attempt: 1, Deadline: time.Now().Add(rest)}); got != want {
+			if got := p.Next(Failure{Err: upstream(), Attempt: 1, Deadline: time.Now().Add(rest)}).Repeat; got != want {
 				t.Errorf("with %v left: repeat %v, want %v", rest, got, want)
 			}
 		}
@@ -203,10 +205,10 @@ func TestTheJitterCannotCarryASleepPastTheDeadline(t *testing.T) {
 func TestItDoesNotSleepTowardsARefusal(t *testing.T) {
 	t.Parallel()
 	p := New(defaults(), nil)
-	if repeat, _ := p.Next(Failure{Err: upstream(), Attempt: 1, Blocked: 5 * time.Second}); repeat {
+	if v := p.Next(Failure{Err: upstream(), Attempt: 1, Blocked: 5 * time.Second}); v.Repeat {
 		t.Error("a retry after 1s was granted while attempts are refused for 5s")
 	}
-	if repeat, _ := p.Next(Failure{Err: upstream(), Attempt: 1, Blocked: time.Second}); !repeat {
+	if v := p.Next(Failure{Err: upstream(), Attempt: 1, Blocked: time.Second}); !v.Repeat {
 		t.Error("a retry was refused although attempts are allowed again by then")
 	}
 }
@@ -273,7 +275,7 @@ func TestTheBudgetBoundsWhatRetriesAdd(t *testing.T) {
 		p.Begin()
 		for n := 1; ; n++ {
 			attempts++
-			if repeat, _ := p.Next(Failure{Err: upstream(), Attempt: n}); !repeat {
+			if v := p.Next(Failure{Err: upstream(), Attempt: n}); !v.Repeat {
 				break
 			}
 		}
@@ -288,7 +290,7 @@ func TestPluginCrashesCostNothing(t *testing.T) {
 	p := New(defaults(), nil)
 	crash := provider.Errorf(provider.CodePluginUnavailable, "the process is gone")
 	for range 100 {
-		if repeat, _ := p.Next(Failure{Err: crash, Attempt: 1}); !repeat {
+		if v := p.Next(Failure{Err: crash, Attempt: 1}); !v.Repeat {
 			t.Fatal("a call that a crash cut off is not repeated")
 		}
 		p.Refund(crash)
@@ -304,7 +306,7 @@ func TestABudgetOfZeroIsNoBound(t *testing.T) {
 	cfg.Budget = 0
 	p := New(cfg, nil)
 	for range 1000 {
-		if repeat, _ := p.Next(Failure{Err: upstream(), Attempt: 1}); !repeat {
+		if v := p.Next(Failure{Err: upstream(), Attempt: 1}); !v.Repeat {
 			t.Fatal("refused")
 		}
 	}
@@ -334,7 +336,7 @@ func TestWastedRetriesStayWithinTheBudget(t *testing.T) {
 				requests++
 				p.Begin()
 			case "retry":
-				if repeat, _ := p.Next(Failure{Err: upstream(), Attempt: 1}); repeat {
+				if v := p.Next(Failure{Err: upstream(), Attempt: 1}); v.Repeat {
 					open++
 				}
 			case "ok":

@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/config"
@@ -37,29 +38,51 @@ func (p *Policy) longest(attempt int) time.Duration {
 	return d + time.Duration(p.jitter()*float64(d))
 }
 
-// repeatable reports whether an error may be retried at all. The service's own
-// word (x-should-retry) stands above the error's class, but nothing makes a
-// wrong key right or brings back a caller who left, and nothing makes it safe
-// to create a thing twice.
-func repeatable(err *provider.Error, unsafe bool) bool {
+// final says why an error is not repeated whatever the settings, "" if it may
+// be. The service's own word (x-should-retry) stands above the error's class,
+// but nothing makes a wrong key right or brings back a caller who left, and
+// nothing makes it safe to create a thing twice.
+func final(f Failure) string {
+	err := f.Err
 	switch err.Code {
-	case provider.CodeAuth, provider.CodePermission, provider.CodeCanceled, provider.CodeUnsupported,
-		provider.CodeQueueFull, provider.CodeCircuitOpen, provider.CodeShutdown:
-		return false
+	case provider.CodeAuth, provider.CodePermission:
+		return "another attempt would use the same key"
+	case provider.CodeCanceled:
+		return "the caller has left"
+	case provider.CodeQueueFull, provider.CodeCircuitOpen, provider.CodeShutdown:
+		return "the endpoint itself refused the request"
+	case provider.CodeUnsupported:
+		return "the operation is not offered"
 	}
-	if unsafe {
-		return unsent(err)
+	switch {
+	case f.Unsafe && !unsent(err):
+		return "doing the operation twice can do harm, and it may have reached the service"
+	case err.Retry == provider.RetryNever:
+		return "the service said that it is of no use"
+	case !err.IsTransient():
+		return fmt.Sprintf("an error of class %s does not pass by itself", err.Code)
+	case Crashed(err) && f.Crashes > 1:
+		return "the plugin's process has ended twice under this request"
+	default:
+		return ""
 	}
-	return err.IsTransient()
 }
 
 // unsent reports whether the request certainly never reached the service: it
-// could not be reached, and the plugin vouches for it with an explicit
+// could not be reached, or not in time, and the plugin vouches for it with an explicit
 // RetryAlways. Without that word the connection may have broken after the
 // request was sent. The same holds for a plugin that died. Beside a status the
 // word is that of whoever answered, who has got the request.
 func unsent(err *provider.Error) bool {
-	return err.Code == provider.CodeUnreachable && err.Retry == provider.RetryAlways && err.StatusCode == 0
+	return (err.Code == provider.CodeUnreachable || err.Code == provider.CodeTimeout) && err.Retry == provider.RetryAlways && err.StatusCode == 0
+}
+
+// Crashed reports whether the plugin's process ended under the attempt. A
+// process that was not there to begin with says when it will be. A request that
+// brings down each process that it meets is repeated once, not more: it would
+// take the provider from all others.
+func Crashed(err *provider.Error) bool {
+	return err.Code == provider.CodePluginUnavailable && err.RetryAfter == 0
 }
 
 // costs reports whether repeating after err takes a token. A plugin that died
