@@ -93,7 +93,9 @@ func fromBody(b ErrorBody, secrets []provider.Secret) *provider.Error {
 }
 
 func fromHeader(e *provider.Error, h http.Header) {
-	e.RetryAfter = RetryAfter(h, time.Now())
+	now := time.Now()
+	e.RetryAfter = RetryAfter(h, now)
+	e.RateLimits = RateLimits(h, now)
 	e.Retry = RetryHint(h)
 	e.RequestID = clean(RequestID(h), 256)
 }

@@ -75,11 +75,15 @@ func TestAnErrorCarriesWhatTheAnswerSaid(t *testing.T) {
 	h.Set("retry-after", "7")
 	h.Set("x-should-retry", "false")
 	h.Set("x-request-id", "req_9")
+	h.Set("x-ratelimit-limit-requests", "60")
+	h.Set("x-ratelimit-remaining-requests", "0")
+	h.Set("x-ratelimit-reset-requests", "1m0s")
 	e := ErrorFromAnswer(429, h, []byte(`{"error":{"message":"slow down, sk-abcdefghijk","type":"requests","param":"p","code":"rate_limit_exceeded"}}`))
 	want := provider.Error{
 		Code: provider.CodeRateLimit, StatusCode: 429, Message: "slow down, [REDACTED]", Type: "requests", Param: "p",
 		UpstreamCode: "rate_limit_exceeded", RetryAfter: 7 * time.Second, Retry: provider.RetryNever,
 		Source: provider.SourceUpstream, RequestID: "req_9",
+		RateLimits: []provider.RateLimit{{Meter: "requests", Limit: 60, Reset: time.Minute}},
 	}
 	if !reflect.DeepEqual(*e, want) {
 		t.Errorf("got %+v, want %+v", *e, want)

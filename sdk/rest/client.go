@@ -113,6 +113,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	state.trace.GotConn = state.gotConn
 	inner, cancel := context.WithCancelCause(ctx)
 	state.ctx, state.cancel = inner, cancel
+	state.limitHandshake()
 	req := c.request(httptrace.WithClientTrace(inner, &state.trace), r, state.upload)
 
 	answer, err := c.roundTrip(req, r)

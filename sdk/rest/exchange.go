@@ -21,6 +21,7 @@ type exchange struct {
 	conn    *countedConn
 	before  int64 // what was written on conn before the request
 	connect bool  // there was a connection
+	tls     handshake
 }
 
 // gotConn notes that the request has a connection.
@@ -28,6 +29,9 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.connect = true
+	if x.tls.timer != nil {
+		x.tls.timer.Stop()
+	}
 	if x.conn = countOf(info.Conn); x.conn != nil {
 		x.before = x.conn.written.Load()
 	}

@@ -19,9 +19,9 @@ var errIdle = errors.New("idle timeout")
 // errClosed is the cause with which a response is closed.
 var errClosed = errors.New("response closed")
 
-// failure makes the error of a request that got no answer. CodeUnreachable with
-// RetryAlways vouches for it that nothing was sent, so that even an operation
-// which must not be repeated can be tried again.
+// failure makes the error of a request that got no answer. RetryAlways vouches
+// for it that nothing was sent, so that even an operation which must not be
+// repeated can be tried again.
 func (x *exchange) failure(err error) *provider.Error {
 	phase := "while connecting"
 	if x.connected() {
@@ -32,7 +32,11 @@ func (x *exchange) failure(err error) *provider.Error {
 	}
 	e := &provider.Error{Source: provider.SourceUpstream, Cause: err}
 	where := x.client.base.Host
+	var slow *connectTimeout
 	switch {
+	case errors.As(context.Cause(x.ctx), &slow), errors.As(err, &slow):
+		e.Code = provider.CodeTimeout
+		e.Message = slow.Error()
 	case isTimeout(err) && x.connected():
 		e.Code = provider.CodeTimeout
 		e.Message = fmt.Sprintf("%s sent no answer within %s (first-byte timeout)", where, x.client.firstByte)
@@ -49,7 +53,7 @@ func (x *exchange) failure(err error) *provider.Error {
 		e.Code = provider.CodeUnreachable
 		e.Message = "connect to " + where + ": " + reason(err)
 	}
-	if e.Code == provider.CodeUnreachable && x.unsent() {
+	if x.unsent() {
 		e.Retry = provider.RetryAlways
 	}
 	return x.clean(e)
@@ -112,7 +116,7 @@ func (x *exchange) secrets() []provider.Secret {
 
 func isTimeout(err error) bool {
 	var timeout interface{ Timeout() bool }
-	return errors.Is(err, errConnectTimeout) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // reason puts a network error into words. Addresses of our own side and the

@@ -36,7 +36,8 @@ type Options struct {
 	UserAgent string
 
 	// ConnectTimeout bounds name resolution and connecting, TLSTimeout the TLS
-	// handshake. Defaults: 10 s each.
+	// handshake. Defaults: 10 s each. A call whose context has a
+	// [provider.ConnectTimeout] keeps to that too, for both together.
 	ConnectTimeout time.Duration
 	TLSTimeout     time.Duration
 	// FirstByteTimeout bounds the wait for the response header once the request

@@ -33,9 +33,9 @@ func TestEachPhaseHasItsOwnTimeout(t *testing.T) {
 	}{
 		"connect": {
 			"http://svc", func(o *Options) { o.Dial = stall; o.ConnectTimeout = 3 * time.Second },
-			3 * time.Second, "no connection to svc:80 within 3s",
+			3 * time.Second, "connect_timeout of 3s passed without a connection to svc:80",
 		},
-		"connect by default": {"http://svc", func(o *Options) { o.Dial = stall }, DefaultConnectTimeout, "connect timeout"},
+		"connect by default": {"http://svc", func(o *Options) { o.Dial = stall }, DefaultConnectTimeout, "connect_timeout of 10s"},
 		"TLS handshake": {
 			"https://svc", func(o *Options) { piped(wait)(o); o.TLSTimeout = 4 * time.Second; o.TLS = &tls.Config{} },
 			4 * time.Second, "TLS handshake timeout",

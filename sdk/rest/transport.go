@@ -1,9 +1,7 @@
 package rest
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,31 +47,6 @@ func newTransport(o Options) (*http.Transport, error) {
 		t.TLSClientConfig = o.TLS.Clone()
 	}
 	return t, nil
-}
-
-// errConnectTimeout is the cause of a connection that took too long.
-var errConnectTimeout = errors.New("connect timeout")
-
-// dialer bounds connecting on its own: a connection that nobody waits for any
-// more ends as well.
-func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
-	dial := o.Dial
-	if dial == nil {
-		dial = (&net.Dialer{KeepAlive: keepAlive}).DialContext
-	}
-	timeout := limit(o.ConnectTimeout, DefaultConnectTimeout)
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if timeout == 0 {
-			return counted(dial(ctx, network, address))
-		}
-		bounded, cancel := context.WithTimeoutCause(ctx, timeout, errConnectTimeout)
-		defer cancel()
-		conn, err := counted(dial(bounded, network, address))
-		if err != nil && ctx.Err() == nil && bounded.Err() != nil {
-			return nil, fmt.Errorf("%w: no connection to %s within %s", errConnectTimeout, address, timeout)
-		}
-		return conn, err
-	}
 }
 
 // countedConn counts what is written, to tell whether a request that failed had
