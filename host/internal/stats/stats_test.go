@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -175,6 +176,62 @@ func TestNothingIsLostUnderConcurrency(t *testing.T) {
 	}
 }
 
+// TestASnapshotIsOfOneMoment ends requests that differ in all figures at once
+// while snapshots are taken.
+func TestASnapshotIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	r := New(false)
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				c := r.Begin(time.Now())
+				c.Attempt(1)
+				c.Attempt(2)
+				result := Result{Latency: time.Second, QueueWait: time.Second, FirstToken: time.Second, Usage: &provider.Usage{Input: 1, Output: 2}}
+				if i%3 == 0 {
+					result.Code = provider.CodeTimeout
+				}
+				c.End(result)
+				runtime.Gosched()
+			}
+		})
+	}
+	for range 2000 {
+		var s status.Stats
+		quiet := r.now.Load().read(&s)
+		wantWhole(t, &s, quiet)
+		runtime.Gosched()
+	}
+	close(done)
+	wg.Wait()
+	var s status.Stats
+	if !r.now.Load().read(&s) {
+		t.Error("a read that nothing disturbs is not taken")
+	}
+	wantWhole(t, &s, true)
+}
+
+// wantWhole checks that no part exceeds its whole, and, of one moment, that each
+// end is in all figures.
+func wantWhole(t *testing.T, s *status.Stats, ofOneMoment bool) {
+	t.Helper()
+	ended := s.Success + s.Errors + s.Canceled
+	if ended > s.Requests || s.Errors != s.ErrorsByCode[provider.CodeTimeout] || s.Retries > s.Attempts || s.Latency.Count < ended {
+		t.Fatalf("a part is greater than its whole: %+v", s)
+	}
+	if ofOneMoment && (s.Latency.Count != ended || s.QueueWait.Count != ended || s.TimeToFirstToken.Count != ended ||
+		uint64(s.Tokens.Input) != ended || uint64(s.Tokens.Output) != 2*ended) {
+		t.Fatalf("%d ended, but the figures differ: %+v", ended, s)
+	}
+}
+
 func BenchmarkRecord(b *testing.B) {
 	r := New(true)
 	usage := &provider.Usage{Input: 10, Output: 20, Total: 30}
@@ -185,5 +242,31 @@ func BenchmarkRecord(b *testing.B) {
 		c.Attempt(1)
 		c.End(Result{Latency: 123 * time.Millisecond, Usage: usage})
 		r.Remember(status.Request{ID: "r", Endpoint: "e", At: now})
+	}
+}
+
+func BenchmarkEndContended(b *testing.B) {
+	r := New(false)
+	usage := &provider.Usage{Input: 10, Output: 20, Total: 30}
+	now := time.Now()
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			c := r.Begin(now)
+			c.Attempt(1)
+			c.End(Result{Latency: 123 * time.Millisecond, Usage: usage})
+		}
+	})
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	r := New(false)
+	for i := range 1000 {
+		r.Begin(time.Now()).End(Result{Latency: time.Duration(i) * time.Millisecond})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		snapshot(r)
 	}
 }
