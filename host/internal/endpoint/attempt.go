@@ -6,8 +6,10 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/adapt"
 	"github.com/backplane-dev/backplane/host/internal/circuit"
 	"github.com/backplane-dev/backplane/host/internal/queue"
+	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -19,7 +21,8 @@ type attempt struct {
 	scope  *scope
 	slot   queue.Slot
 	permit circuit.Permit
-	waited time.Duration // for the slot
+	passed status.CircuitState // that gave the permit
+	waited time.Duration       // for the slot
 	start  time.Time
 	begun  bool // past the commit point
 }
@@ -31,8 +34,10 @@ func (r *run) newAttempt(number int, now time.Time, slot queue.Slot, permit circ
 		a = new(attempt)
 	}
 	a.r, a.req, a.scope, a.slot, a.permit, a.start = r, *r.req, r.scope, slot, permit, now
-	a.waited = now.Sub(r.lastEnd)
+	a.passed, a.waited = permit.State(), r.report.QueueWait-r.waited
+	r.waited = r.report.QueueWait
 	a.req.Endpoint, a.req.Revision, a.req.Attempt, a.req.Timeout = r.e.id, r.set.revision, number, 0
+	a.req.ConnectTimeout = r.set.policy.ConnectTimeout
 	if r.mode == provider.ModeCall {
 		a.req.Timeout = r.attemptTime(now)
 	}
@@ -76,6 +81,9 @@ func (a *attempt) returned(err **provider.Error) {
 // transfer or the whole answer, or until the failure.
 func (a *attempt) feel(took time.Duration, now time.Time, err *provider.Error) {
 	p := &a.r.e.pulse
+	if l := a.r.e.adapt.Load(); l != nil && !a.r.ownKey() {
+		a.adapt(l, took, err)
+	}
 	switch {
 	case err == nil || errors.Is(err.Cause, ErrOutrun):
 		p.smooth.add(took, now)
@@ -87,6 +95,15 @@ func (a *attempt) feel(took time.Duration, now time.Time, err *provider.Error) {
 		}
 	case err.Code.Failure() || err.IsRateLimit():
 		p.smooth.add(max(took, failurePenalty), now)
+	}
+}
+
+// adapt tells the adaptive limit of the attempt. What the service is not to
+// answer for tells it nothing.
+func (a *attempt) adapt(l *adapt.Limit, took time.Duration, err *provider.Error) {
+	dropped := err != nil && (err.IsRateLimit() || err.Code == provider.CodeOverloaded || err.Code.Failure())
+	if err == nil || dropped {
+		l.Sample(took, a.r.e.queue.InFlight(), dropped)
 	}
 }
 
@@ -119,10 +136,25 @@ func (a *attempt) end(err *provider.Error, now time.Time) {
 	outcome := a.outcome(err, now) // asks the scope
 	a.scope.end()
 	a.r.e.breaker.Done(a.permit, outcome, pause)
+	if outcome == circuit.Failure {
+		a.shut(now)
+	}
 	if err == nil || (err.Code != provider.CodeCanceled && err.Code != provider.CodePluginUnavailable) {
 		a.slot.Passed()
 	}
 	a.slot.ReleaseAt(now)
+}
+
+// shut closes the queue's gate if the circuit has opened and holds requests: they
+// wait there, in their order, for the probe.
+func (a *attempt) shut(now time.Time) {
+	refusal := a.r.e.breaker.Refusal()
+	if refusal == nil {
+		return
+	}
+	if err := provider.AsError(refusal); a.r.holds(err) {
+		a.r.e.queue.Hold(now.Add(err.RetryAfter), err)
+	}
 }
 
 // pause notes how long to leave the service alone, before the slot is free for
@@ -130,6 +162,9 @@ func (a *attempt) end(err *provider.Error, now time.Time) {
 func (a *attempt) pause(err *provider.Error, now time.Time) time.Duration {
 	if err == nil {
 		return 0
+	}
+	if cooldown := a.r.set.policy.Limits.QuotaCooldown; err.Code == provider.CodeQuota && cooldown > 0 && !a.r.ownKey() {
+		a.r.e.key.begin(cooldown, err, now)
 	}
 	d := a.r.set.retry.Pause(err)
 	switch {

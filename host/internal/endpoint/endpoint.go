@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/adapt"
 	"github.com/backplane-dev/backplane/host/internal/circuit"
 	"github.com/backplane-dev/backplane/host/internal/queue"
 	"github.com/backplane-dev/backplane/host/internal/retry"
@@ -62,6 +63,8 @@ type Endpoint struct {
 	breaker  *circuit.Breaker
 	stats    *stats.Recorder
 	pulse    pulse
+	key      keyRest
+	adapt    atomic.Pointer[adapt.Limit] // nil if it is off
 
 	closing context.Context // ends with Close
 	close   context.CancelFunc
@@ -81,7 +84,7 @@ func New(cfg Config) *Endpoint {
 		id: cfg.ID, provider: cfg.Provider, manifest: cfg.Manifest,
 		operations: make(map[string]provider.Operation, len(cfg.Manifest.Operations)),
 		backend:    cfg.Backend, observer: cfg.Observer,
-		queue:   queue.New(limits(cfg.Policy.Queue)),
+		queue:   queue.New(limits(&cfg.Policy)),
 		breaker: circuit.New(cfg.Policy.Breaker, cfg.OnCircuit),
 		stats:   stats.New(cfg.Policy.Stats.Recent),
 	}
@@ -94,6 +97,7 @@ func New(cfg Config) *Endpoint {
 		policy: cfg.Policy, model: cfg.Model, revision: cfg.Revision,
 		retry: retry.New(cfg.Policy.Retry, nil),
 	})
+	e.configureAdapt(config.Adapt{}, &cfg.Policy)
 	return e
 }
 
@@ -101,18 +105,37 @@ func New(cfg Config) *Endpoint {
 // after it. Stats, the breaker's state, the retry budget and the requests in the
 // queue are kept.
 func (e *Endpoint) Reconfigure(policy config.Policy, model string, revision uint64) {
-	budget := e.settings.Load().retry.Budget()
+	before := e.settings.Load()
+	budget := before.retry.Budget()
 	e.settings.Store(&settings{
 		policy: policy, model: model, revision: revision,
 		retry: retry.New(policy.Retry, budget),
 	})
-	e.queue.Resize(limits(policy.Queue))
+	e.queue.Resize(limits(&policy))
+	e.configureAdapt(before.policy.Adapt, &policy)
+	e.key.end()
 	e.breaker.Configure(policy.Breaker)
 	e.stats.KeepRecent(policy.Stats.Recent)
 }
 
 // SetHasKey says whether a credential is configured.
-func (e *Endpoint) SetHasKey(has bool) { e.hasKey.Store(has) }
+func (e *Endpoint) SetHasKey(has bool) {
+	e.hasKey.Store(has)
+	e.key.end()
+}
+
+// configureAdapt turns the adaptive limit on or off. An unchanged one goes on
+// from where it is.
+func (e *Endpoint) configureAdapt(before config.Adapt, policy *config.Policy) {
+	switch l := e.adapt.Load(); {
+	case !policy.Adapt.Enabled:
+		e.adapt.Store(nil)
+	case l != nil && policy.Adapt == before:
+		e.queue.SetConcurrency(l.Limit())
+	default:
+		e.adapt.Store(adapt.New(policy.Adapt, policy.Queue.MaxConcurrent, e.queue.SetConcurrency))
+	}
+}
 
 // Close refuses new requests and those that wait, in the queue or between two
 // attempts, with CodeShutdown. Attempts that are running finish.
@@ -143,8 +166,10 @@ func (e *Endpoint) Recent(filter status.RequestFilter) []status.Request {
 func (e *Endpoint) ResetStats() { e.stats.Reset() }
 
 // limits translates the configuration of the queue.
-func limits(c config.Queue) queue.Limits {
+func limits(p *config.Policy) queue.Limits {
+	c := &p.Queue
 	return queue.Limits{
 		MaxConcurrent: c.MaxConcurrent, Size: c.Size, MaxBytes: c.MaxBytes, Unbounded: !c.Enabled,
+		Overload: c.Overload, Target: c.Target, Interval: c.Interval, Timeout: p.Timeout,
 	}
 }

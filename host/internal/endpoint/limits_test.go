@@ -88,7 +88,7 @@ func TestATimeoutInTheQueueIsNotTheServicesFault(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		policy := steady()
-		policy.Queue.MaxConcurrent = 1
+		policy.Queue.MaxConcurrent, policy.Queue.Overload = 1, config.OverloadNone
 		e, _ := build(policy, &fake{call: hang})
 		var wg sync.WaitGroup
 		call := func(message string) {

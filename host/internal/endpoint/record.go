@@ -51,10 +51,11 @@ func (r *run) record(err *provider.Error, usage *provider.Usage) {
 func (r *run) recent(err *provider.Error, usage *provider.Usage) status.Request {
 	report := &r.report
 	q := status.Request{
-		ID: report.RequestID, Endpoint: r.e.id, Operation: r.req.Operation, Model: report.Model,
-		At: r.start, Duration: report.Total, QueueWait: report.QueueWait, Attempts: report.Attempts,
+		ID: report.RequestID, Endpoint: r.e.id, Provider: r.e.provider, Operation: r.req.Operation, Model: report.Model,
+		At: r.start, Duration: report.Total, QueueWait: report.QueueWait, Backoff: report.Backoff,
+		ProviderTime: report.ProviderTime, Attempts: report.Attempts,
 		Stream: r.mode == provider.ModeStream, Success: err == nil,
-		FirstToken: r.firstToken, Tries: report.Tries,
+		FirstToken: r.firstToken, Tries: report.Tries, Tenant: r.who.Tenant, Priority: r.who.Priority.String(),
 	}
 	if err != nil {
 		q.Code, q.Error = err.Code, err.Message

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/caller"
 	"github.com/backplane-dev/backplane/host/internal/stats"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -29,7 +30,10 @@ type run struct {
 	end      time.Time // when the policy's timeout passes; zero if there is none
 	deadline time.Time // the earlier of end and the caller's; zero if none
 
+	who        *caller.Caller
 	report     status.Report
+	waited     time.Duration   // in the queue, for earlier attempts
+	crashes    int             // attempts that ended with the plugin's process
 	last       *provider.Error // of the latest attempt that is to be repeated
 	lastEnd    time.Time       // of the latest attempt; before it, start
 	notBefore  time.Time       // own Retry-After, where the gate does not see to it
@@ -52,7 +56,7 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	set := e.settings.Load()
 	r := &run{
 		e: e, set: set, mode: mode, how: how, req: req, counters: e.stats.Begin(now),
-		caller: ctx, start: now, lastEnd: now,
+		caller: ctx, who: caller.From(ctx), start: now, lastEnd: now,
 	}
 	r.report.RequestID, r.report.Endpoint, r.report.Provider, r.report.Model = req.RequestID, e.id, e.provider, req.Model
 	if r.report.Model == "" {

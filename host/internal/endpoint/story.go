@@ -3,6 +3,7 @@ package endpoint
 import (
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/retry"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -24,37 +25,28 @@ func (r *run) tell(t status.Try) {
 // tellRefused tells that no attempt was made.
 func (r *run) tellRefused(err *provider.Error) {
 	r.tell(status.Try{
-		At: time.Now(), QueueWait: r.waited(), Code: err.Code, Error: err.Message,
+		At: time.Now(), QueueWait: r.report.QueueWait - r.waited, Code: err.Code, Error: err.Message,
 	})
 }
 
-// tellFailure tells of a failed attempt. next says what came of it.
-func (r *run) tellFailure(a *attempt, err *provider.Error, next string) {
+// tellFailure tells of a failed attempt and what was decided.
+func (r *run) tellFailure(a *attempt, v retry.Verdict) {
 	t := r.tried(a)
-	t.Code, t.Error, t.Next = err.Code, err.Message, next
+	t.Code, t.Error, t.Delay, t.Next = v.Err.Code, v.Err.Message, v.Delay, v.Why
 	r.tell(t)
 }
 
 // tellSuccess tells of an attempt that succeeded, if there is something to tell:
-// the usual story, one attempt through a closed circuit, is that of the report
-// itself.
+// the usual story, one attempt through a closed circuit, is in the report itself.
 func (r *run) tellSuccess(a *attempt) {
-	if len(r.report.Tries) > 0 || r.how.Hedge {
+	if len(r.report.Tries) > 0 || r.how.Hedge || a.passed != status.CircuitClosed {
 		r.tell(r.tried(a))
 	}
 }
 
+// tried is what there is to tell of any attempt that was made.
 func (r *run) tried(a *attempt) status.Try {
 	return status.Try{
-		Number: a.req.Attempt, At: a.start, QueueWait: a.waited, Duration: r.lastEnd.Sub(a.start),
+		Number: a.req.Attempt, At: a.start, QueueWait: a.waited, Permit: a.passed, Duration: r.lastEnd.Sub(a.start),
 	}
-}
-
-// waited is the part of the queue wait that belongs to no attempt in the story.
-func (r *run) waited() time.Duration {
-	wait := r.report.QueueWait
-	for i := range r.report.Tries {
-		wait -= r.report.Tries[i].QueueWait
-	}
-	return max(wait, 0)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/host/internal/queue"
 	"github.com/backplane-dev/backplane/host/internal/retry"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -29,41 +30,54 @@ func (r *run) try(number int) (bool, *provider.Error) {
 		return false, nil
 	}
 	r.how.running(false)
-	repeat, err, why := r.judge(a, err)
-	r.tellFailure(a, err, why)
-	if repeat {
+	v := r.judge(a, err)
+	r.tellFailure(a, v)
+	if v.Repeat {
 		r.last, r.pausing = err, true
 		r.scope = new(scope)
 		r.scope.begin(r.caller, r.timeout(), r.end)
 	}
-	return repeat, err
+	return v.Repeat, v.Err
 }
 
-// judge decides on a failed attempt: whether to repeat it, the error for the
-// caller if not, and the reason in words.
-func (r *run) judge(a *attempt, err *provider.Error) (bool, *provider.Error, string) {
-	switch {
-	case r.how.Hedge:
-		return false, err, "not repeated: it was a second attempt beside a slow one"
-	case r.how.Elsewhere && err.IsRateLimit():
-		return false, err, "not repeated: another endpoint of the route can answer now"
-	case r.caller.Err() != nil:
-		return false, err, "not repeated: the caller left"
-	case r.over(r.lastEnd):
-		return false, err, "not repeated: the time of the whole request is over"
-	case r.e.closing.Err() != nil:
-		return false, err, "not repeated: the endpoint is closing"
-	case r.upload.spent():
-		return false, err, "not repeated: the upload was read and cannot be sent again"
+// judge decides on a failed attempt.
+func (r *run) judge(a *attempt, err *provider.Error) retry.Verdict {
+	if retry.Crashed(err) {
+		r.crashes++
 	}
-	v := r.set.retry.Next(retry.Failure{
-		Err: err, Attempt: a.req.Attempt, Deadline: r.deadline, Unsafe: r.op.Unsafe, Blocked: r.blocked(),
+	if why := r.final(err); why != "" {
+		return retry.Verdict{Err: err, Why: "not repeated: " + why}
+	}
+	return r.set.retry.Next(retry.Failure{
+		Err: err, Attempt: a.req.Attempt, Crashes: r.crashes,
+		Deadline: r.deadline, Unsafe: r.op.Unsafe, Blocked: r.blocked(),
 	})
-	return v.Repeat, v.Err, v.Why
 }
 
-// take gets what an attempt needs: a slot, then a permit. Its refusals are
-// final. An open circuit refuses before the wait for a slot, and again after it.
+// final says why the request is over whatever became of the attempt, "" if it is
+// not.
+func (r *run) final(err *provider.Error) string {
+	switch {
+	case r.caller.Err() != nil:
+		return "the caller has left"
+	case r.over(r.lastEnd):
+		return "the time of the whole request is over"
+	case r.e.closing.Err() != nil:
+		return "the endpoint is closing"
+	case r.how.Hedge:
+		return "it was a second attempt beside a slow one"
+	case r.how.Elsewhere && err.IsRateLimit():
+		return "another endpoint of the route can answer now"
+	case r.upload.spent():
+		return "the upload was read and cannot be sent again"
+	default:
+		return ""
+	}
+}
+
+// take gets what an attempt needs: a usable key, a slot, a permit. Its refusals
+// are final. Key and circuit refuse before the wait for a slot, and again after
+// it; a circuit that holds requests makes them wait once more.
 func (r *run) take(number int) (*attempt, *provider.Error) {
 	now := r.start
 	if number > 1 {
@@ -71,38 +85,64 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 			return nil, err
 		}
 		now = time.Now()
-		r.report.Backoff += now.Sub(r.lastEnd)
-		r.lastEnd = now
+		r.paused(now)
 	}
 	if r.over(now) {
 		return nil, r.left(r.scope, beforeAttempt)
 	}
 	if err := r.e.breaker.Refusal(); err != nil {
-		return nil, r.refused(err)
+		if err := r.hold(provider.AsError(err), now); err != nil {
+			return nil, err
+		}
 	}
-	slot, now, err := r.slot(number, now)
-	if err != nil {
-		return nil, err
+	admitted := number > 1
+	for {
+		if err := r.e.key.refusal(r, now); err != nil {
+			return nil, err
+		}
+		slot, granted, err := r.slot(admitted, now)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.e.key.refusal(r, granted); err != nil {
+			slot.ReleaseAt(granted)
+			return nil, err
+		}
+		permit, refusal := r.e.breaker.Allow()
+		if refusal == nil {
+			r.report.Attempts++
+			r.counters.Attempt(number)
+			return r.newAttempt(number, granted, slot, permit), nil
+		}
+		slot.ReleaseAt(granted)
+		if err := r.hold(provider.AsError(refusal), granted); err != nil {
+			return nil, err
+		}
+		admitted, now = true, time.Now()
 	}
-	permit, refusal := r.e.breaker.Allow()
-	if refusal != nil {
-		slot.ReleaseAt(now)
-		return nil, r.refused(refusal)
-	}
-	r.report.Attempts++
-	r.counters.Attempt(number)
-	return r.newAttempt(number, now, slot, permit), nil
 }
 
-// slot waits for a slot and returns it with the time at which it was granted.
-func (r *run) slot(number int, now time.Time) (queue.Slot, time.Time, *provider.Error) {
+// paused notes the end of the pause before an attempt.
+func (r *run) paused(now time.Time) {
+	pause := now.Sub(r.lastEnd)
+	r.report.Backoff += pause
+	if n := len(r.report.Tries); n > 0 {
+		r.report.Tries[n-1].Delay = pause
+	}
+	r.lastEnd = now
+}
+
+// slot waits for a slot and returns it with the time at which it was granted. A
+// request that was admitted before is not refused for the length of the queue.
+func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provider.Error) {
 	slot, err := r.e.queue.Acquire(r.scope, queue.Ticket{
-		Seq: r.seq, Retry: number > 1, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
+		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
+		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model,
 		Now: now, NoWait: r.how.Hedge,
 	})
 	if slot.Waited || err != nil {
 		now = time.Now()
-		r.report.QueueWait += now.Sub(r.lastEnd)
+		r.report.QueueWait = r.waited + now.Sub(r.lastEnd)
 	}
 	switch {
 	case err == nil:
@@ -128,10 +168,35 @@ func errBusy() *provider.Error {
 	}
 }
 
+// hold makes the requests of an open circuit wait for the probe, where that is
+// configured; err is the breaker's refusal. It returns an error if this request
+// does not wait: it is not to, it cannot, or it was interrupted.
+func (r *run) hold(err *provider.Error, now time.Time) *provider.Error {
+	if !r.holds(err) {
+		return r.refused(err)
+	}
+	until := now.Add(err.RetryAfter)
+	if !r.deadline.IsZero() && !until.Before(r.deadline) {
+		late := *err
+		late.Message += "; the request cannot wait for that long"
+		return r.refused(&late)
+	}
+	if r.ownKey() { // it does not wait at the gate
+		return r.sleepUntil(until)
+	}
+	r.e.queue.Hold(until, err)
+	return nil
+}
+
+// holds reports whether requests wait for the end of the breaker's refusal. They
+// do not for one that has no end.
+func (r *run) holds(err *provider.Error) bool {
+	return r.set.policy.Breaker.WhenOpen == config.WhenOpenHold && err.RetryAfter > 0 && !r.how.Hedge
+}
+
 // refused is the breaker's refusal. A request that has made attempts also learns
 // what became of the last: the breaker's numbers alone do not say what is wrong.
-func (r *run) refused(err error) *provider.Error {
-	e := provider.AsError(err)
+func (r *run) refused(e *provider.Error) *provider.Error {
 	if r.last == nil {
 		return e
 	}
@@ -144,7 +209,9 @@ func (r *run) refused(err error) *provider.Error {
 // blocked is how long the breaker refuses attempts for certain.
 func (r *run) blocked() time.Duration {
 	if err := r.e.breaker.Refusal(); err != nil {
-		return provider.AsError(err).RetryAfter
+		if e := provider.AsError(err); !r.holds(e) {
+			return e.RetryAfter
+		}
 	}
 	return 0
 }

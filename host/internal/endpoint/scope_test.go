@@ -1,0 +1,175 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func scoped(caller context.Context, d time.Duration) *scope {
+	s := new(scope)
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	s.begin(caller, limit{name: "timeout", figure: d, without: "an answer", whole: true}, at)
+	return s
+}
+
+func TestAScopeEndsWithItsCallerItsLimitOrItsAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		caller, leave := context.WithCancelCause(t.Context())
+		reason := errors.New("gone")
+		for name, c := range map[string]struct {
+			end   func(*scope)
+			err   error
+			cause string
+			whole bool
+		}{
+			"attempt": {(*scope).end, context.Canceled, "context canceled", true},
+			"limit": {func(*scope) { time.Sleep(time.Second) }, context.Canceled,
+				"timeout of 1s passed without an answer", true},
+			"other limit": {func(s *scope) {
+				s.arm(limit{name: "attempt_timeout", figure: 1e6, without: "data"}, time.Now().Add(1e6))
+				time.Sleep(1e6)
+			}, context.Canceled, "attempt_timeout of 1ms passed without data", false},
+			"its own word": {func(s *scope) { s.pass(&limit{name: "idle_timeout", figure: 1e9, without: "a chunk"}) },
+				context.Canceled, "idle_timeout of 1s passed without a chunk", false},
+			"the caller": {func(*scope) { leave(reason) }, context.Canceled, "gone", true},
+		} {
+			s := scoped(caller, time.Second)
+			if name == "the caller" {
+				defer func() { <-s.Done() }() // the last to end
+				continue
+			}
+			told := false
+			context.AfterFunc(s, func() { told = true })
+			c.end(s)
+			synctest.Wait()
+			if !told || !errors.Is(s.Err(), c.err) || s.why().Error() != c.cause || s.whole() != c.whole {
+				t.Errorf("%s: told %v, %v because of %v, whole %v", name, told, s.Err(), s.why(), s.whole())
+			}
+			select {
+			case <-s.Done():
+			default:
+				t.Errorf("%s: not done", name)
+			}
+		}
+		s := scoped(caller, 0)
+		leave(reason)
+		if s.Err() == nil || !errors.Is(s.why(), reason) || !s.whole() {
+			t.Errorf("the caller left, but %v because of %v", s.Err(), s.why())
+		}
+	})
+}
+
+func TestALimitThatIsLiftedNoLongerEndsTheScope(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, live := range []bool{false, true} {
+			s := scoped(t.Context(), time.Second)
+			if live {
+				s.Done()
+			}
+			time.Sleep(time.Second - 1)
+			if !s.lift() {
+				t.Fatalf("live %v: it passed too early", live)
+			}
+			time.Sleep(time.Hour)
+			if s.Err() != nil {
+				t.Errorf("live %v: %v", live, s.Err())
+			}
+			s = scoped(t.Context(), time.Second)
+			if live {
+				s.Done()
+			}
+			time.Sleep(time.Second)
+			if s.lift() || s.Err() == nil {
+				t.Errorf("live %v: a limit that has passed was lifted", live)
+			}
+		}
+	})
+}
+
+func TestADerivedContextEndsWithTheScopeAndTakesNoGoroutine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		caller, leave := context.WithCancel(context.WithValue(t.Context(), key{}, "v"))
+		s := scoped(caller, time.Minute)
+		child, cancel := context.WithTimeout(s, time.Hour)
+		defer cancel()
+		other, drop := context.WithCancel(s)
+		drop()
+		if other.Err() == nil || child.Err() != nil || child.Value(key{}) != "v" {
+			t.Error("a derived context does not behave")
+		}
+		if s.told == nil || s.told.next != nil {
+			t.Error("a derived context that ended is still listed")
+		}
+		leave()
+		<-child.Done() // would be a deadlock of the bubble
+	})
+}
+
+type key struct{}
+
+// A scope behaves like a context of the standard library with the same limit,
+// whatever happens to it in whatever order.
+func TestAScopeIsAContext(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := rapid.SliceOfN(rapid.IntRange(0, 6), 1, 12).Draw(rt, "steps")
+		var verdict string
+		synctest.Test(t, func(t *testing.T) { verdict = compare(t, steps) })
+		if verdict != "" {
+			rt.Fatal(verdict)
+		}
+	})
+}
+
+// compare drives a scope and a standard context with the same steps.
+func compare(t *testing.T, steps []int) string {
+	caller, leave := context.WithCancel(t.Context())
+	defer leave()
+	s := scoped(caller, 3*time.Second)
+	want, stop := context.WithTimeout(caller, 3*time.Second)
+	defer stop()
+	var got, expected int
+	for _, step := range steps {
+		switch step {
+		case 0:
+			time.Sleep(time.Second)
+		case 1:
+			leave()
+		case 2:
+			s.end()
+			stop()
+		case 3:
+			s.Done()
+		case 4:
+			context.AfterFunc(s, func() { got++ })
+			context.AfterFunc(want, func() { expected++ })
+		case 5:
+			if context.AfterFunc(s, func() { got++ })() != context.AfterFunc(want, func() { expected++ })() {
+				return "stop answers differently"
+			}
+		case 6:
+			child, cancel := context.WithCancel(s)
+			context.AfterFunc(child, func() { got++ })
+			other, stop := context.WithCancel(want)
+			context.AfterFunc(other, func() { expected++ })
+			defer cancel()
+			defer stop()
+		}
+		synctest.Wait()
+		if (s.Err() == nil) != (want.Err() == nil) || got != expected {
+			return "they differ: " + s.why().Error()
+		}
+	}
+	return ""
+}
