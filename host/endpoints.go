@@ -7,10 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/backplane-dev/backplane/host/config"
-	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/route"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -98,37 +96,6 @@ func (h *Host) Endpoint(id string) (status.Endpoint, error) {
 	return e.status(), nil
 }
 
-// Test asks the endpoint's service whether it answers and accepts the key. It
-// goes past queue, breaker and retries, and counts nowhere; the endpoint's
-// timeout holds.
-func (h *Host) Test(ctx context.Context, id string) error {
-	_, err := h.test(ctx, id)
-	return err
-}
-
-func (h *Host) test(ctx context.Context, id string) (status.Report, error) {
-	e, err := h.entry(id)
-	if err != nil {
-		return status.Report{}, err
-	}
-	report := status.Report{RequestID: api.NewRequestID(), Endpoint: id, Provider: e.config.Provider, Model: e.config.Model}
-	if err := e.unavailable(); err != nil {
-		return report, err
-	}
-	if limit := e.config.Policy.Timeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	start := time.Now()
-	err = e.plugin.TestEndpoint(ctx, &provider.Request{
-		Endpoint: id, Revision: e.revision, RequestID: report.RequestID, Attempt: 1,
-	})
-	report.Attempts, report.Total = 1, time.Since(start)
-	report.ProviderTime = report.Total
-	return report, asError(err)
-}
-
 func (h *Host) createEndpoint(ctx context.Context, spec []byte) (status.Endpoint, error) {
 	id, name, err := config.PeekEndpoint(spec)
 	if err != nil {
@@ -176,6 +143,7 @@ func (h *Host) updateEndpoint(ctx context.Context, id string, patch []byte) (sta
 		return status.Endpoint{}, asError(err)
 	}
 	next.endpoint.Reconfigure(cfg.Policy, cfg.Model, next.revision)
+	next.hedge.Configure(cfg.Policy.Hedge)
 	next.endpoint.SetHasKey(!cfg.APIKey.IsZero())
 	h.changeEndpoints(func(endpoints map[string]*entry) { endpoints[id] = next })
 	return next.status(), nil

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/eapache/go-resiliency/batcher"
+
 	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/host/internal/endpoint"
+	"github.com/backplane-dev/backplane/host/internal/hedge"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -30,7 +33,9 @@ type entry struct {
 	plugin   *running
 	endpoint *endpoint.Endpoint
 	models   *modelCache
-	turn     turn // to change the endpoint; the same for all its entries
+	tests    *batcher.Batcher
+	hedge    *hedge.Policy // the same for all its entries
+	turn     turn          // to change the endpoint; the same for all its entries
 	// refused says why the plugin did not open the endpoint; nil if it did, or
 	// has not been asked yet.
 	refused *atomic.Pointer[provider.Error]
@@ -40,10 +45,11 @@ type entry struct {
 func (h *Host) newEntry(cfg config.Endpoint, origin string, revision uint64) *entry {
 	p := h.plugins[cfg.Provider]
 	e := &entry{config: cfg, origin: origin, revision: revision, plugin: p,
-		models: new(modelCache), turn: newTurn(), refused: new(atomic.Pointer[provider.Error])}
+		models: new(modelCache), hedge: hedge.New(cfg.Policy.Hedge), turn: newTurn(), refused: new(atomic.Pointer[provider.Error])}
 	if p.missing == nil {
 		e.manifest = p.Manifest()
 	}
+	e.tests = newTests(e)
 	log := h.log.With("endpoint", cfg.ID)
 	e.endpoint = endpoint.New(endpoint.Config{
 		ID: cfg.ID, Provider: cfg.Provider, Model: cfg.Model, Revision: revision,
@@ -61,6 +67,7 @@ func (e *entry) changed(cfg config.Endpoint) *entry {
 	next := *e
 	next.config, next.revision = cfg, e.revision+1
 	next.models = new(modelCache)
+	next.tests = newTests(&next)
 	next.refused = new(atomic.Pointer[provider.Error])
 	return &next
 }

@@ -35,6 +35,7 @@ type Host struct {
 	cfg     *config.Config
 	log     hclog.Logger
 	lookup  config.LookupEnv
+	rules   []route.Rule
 	plugins map[string]*running // fixed after New
 	metrics *metrics.Metrics
 	servers servers
@@ -81,14 +82,16 @@ func New(setup *Setup, opts Options) (*Host, error) {
 		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv,
 		plugins: make(map[string]*running), file: setup.file, reserved: make(map[string]bool),
 	}
+	var err error
+	if h.rules, err = rules(setup.Config.Routes); err != nil {
+		return nil, err
+	}
 	for _, p := range setup.Config.Providers {
 		h.plugins[p.Name] = h.newProvider(p, setup.plugins[p.Name])
 	}
-	m, err := metrics.New(h.metricsSource())
-	if err != nil {
+	if h.metrics, err = metrics.New(h.metricsSource()); err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
-	h.metrics = m
 	endpoints := make(map[string]*entry)
 	for _, e := range setup.Config.Endpoints {
 		endpoints[e.ID] = h.newEntry(e, originConfig, 1)
@@ -115,11 +118,7 @@ func (h *Host) publish(endpoints map[string]*entry) {
 	for id, e := range endpoints {
 		known = append(known, route.Endpoint{ID: id, Model: e.config.Model, Patterns: e.manifest.Models.Patterns})
 	}
-	rules := make([]route.Rule, 0, len(h.cfg.Routes))
-	for _, r := range h.cfg.Routes {
-		rules = append(rules, route.Rule{Pattern: r.Pattern, Endpoints: r.Endpoints, Model: r.Model})
-	}
-	h.state.Store(&state{endpoints: endpoints, table: route.New(rules, known)})
+	h.state.Store(&state{endpoints: endpoints, table: route.New(h.rules, known)})
 }
 
 // Start starts the plugins, opens the endpoints and then listens. An error means

@@ -174,6 +174,7 @@ func (h *Host) Handler(endpointID string) http.Handler {
 	opts := api.Options{
 		MaxBodyBytes: h.cfg.Server.MaxBodyBytes, Metrics: h.metrics.Handler(), Log: h.log,
 		ForwardHeaders: func() []string { return headers },
+		TenantBy:       h.cfg.Server.TenantBy, PriorityHeader: h.cfg.Server.PriorityHeader, CallerHeaders: h.sticky(),
 	}
 	if endpointID == "" {
 		return api.New(core{h}, opts)

@@ -11,7 +11,7 @@ import (
 func TestATestOfASilentServiceEndsWithTheEndpointsTimeout(t *testing.T) {
 	t.Parallel()
 	url := fakeService(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	h := start(t, openaiConfig(url, `timeout = "200ms"`), "OPENAI_API_KEY", "k")
+	h := start(t, openaiConfig(url, `timeout = "200ms"`, `retry { max = 0 }`), "OPENAI_API_KEY", "k")
 	done := make(chan error, 1)
 	go func() { done <- h.Test(t.Context(), "openai") }()
 	select {

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/backplane-dev/backplane/host/internal/balance"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
@@ -38,13 +39,27 @@ type Rule struct {
 	Endpoints []string
 	// Model replaces the requested name; "" keeps it.
 	Model string
+	// Balance says which of the endpoints is tried first, Weights by which shares;
+	// an endpoint that is not in them has the weight 1.
+	Balance balance.Rule
+	Weights map[string]int
 }
 
-// Target is one endpoint to try, with the model to ask it for; "" leaves the
-// model to the endpoint.
+// Plan is where a request can go.
+type Plan struct {
+	// Targets in the order of the configuration. There is one but for route
+	// blocks, whose endpoints can all be gone.
+	Targets []Target
+	// Balance says which of them is tried first.
+	Balance balance.Rule
+}
+
+// Target is one endpoint to try.
 type Target struct {
 	Endpoint string
-	Model    string
+	// Model to ask it for; "" leaves the model to the endpoint.
+	Model  string
+	Weight int
 }
 
 // Table is an immutable set of rules and endpoints, safe for concurrent use.
@@ -73,30 +88,30 @@ func New(rules []Rule, endpoints []Endpoint) *Table {
 	return t
 }
 
-// Resolve returns the endpoints to try, in order. endpoint is the id that the
-// caller chose, "" if none; model is the requested model, "" if none. The error
-// is a [*provider.Error].
-func (t *Table) Resolve(endpoint, model string) ([]Target, error) {
+// Resolve says where a request can go. endpoint is the id that the caller chose,
+// "" if none; model is the requested model, "" if none. The error is a
+// [*provider.Error].
+func (t *Table) Resolve(endpoint, model string) (Plan, error) {
 	if endpoint != "" {
 		e, ok := t.endpoints[endpoint]
 		if !ok {
-			return nil, Unknown("endpoint", endpoint, t.ids)
+			return Plan{}, Unknown("endpoint", endpoint, t.ids)
 		}
-		return []Target{{e.ID, e.model(model)}}, nil
+		return to(e.ID, e.model(model)), nil
 	}
 	if model == "" {
-		return nil, &provider.Error{Code: provider.CodeInvalidRequest, Source: provider.SourceHost, Param: "model",
+		return Plan{}, &provider.Error{Code: provider.CodeInvalidRequest, Source: provider.SourceHost, Param: "model",
 			Message: "name a model: a model name, a route or an endpoint id (" + strings.Join(t.ids, ", ") + ")"}
 	}
 	if e, ok := t.endpoints[model]; ok {
-		return []Target{{e.ID, e.model("")}}, nil
+		return to(e.ID, e.model("")), nil
 	}
 	if r, ok := t.exact[model]; ok {
 		return t.follow(r, ""), nil
 	}
 	rule, found, err := t.bestGlob(model)
 	if err != nil {
-		return nil, err
+		return Plan{}, err
 	}
 	if found {
 		return t.follow(rule, model), nil
@@ -107,7 +122,12 @@ func (t *Table) Resolve(endpoint, model string) ([]Target, error) {
 	if byPattern := t.where(func(e Endpoint) bool { return MatchAny(e.Patterns, model) }); len(byPattern) > 0 {
 		return single(model, byPattern)
 	}
-	return nil, Unknown("model", model, t.names())
+	return Plan{}, Unknown("model", model, t.names())
+}
+
+// to is the plan of a request that has one place to go.
+func to(endpoint, model string) Plan {
+	return Plan{Targets: []Target{{Endpoint: endpoint, Model: model, Weight: 1}}}
 }
 
 // Endpoints returns the ids of all endpoints, sorted.
@@ -123,7 +143,7 @@ func (e Endpoint) model(requested string) string {
 
 // follow lists a rule's endpoints. requested is "" where the name asked for is
 // an alias, which no service knows.
-func (t *Table) follow(r Rule, requested string) []Target {
+func (t *Table) follow(r Rule, requested string) Plan {
 	targets := make([]Target, 0, len(r.Endpoints))
 	for _, id := range r.Endpoints {
 		e, ok := t.endpoints[id]
@@ -134,9 +154,13 @@ func (t *Table) follow(r Rule, requested string) []Target {
 		if model == "" {
 			model = e.model(requested)
 		}
-		targets = append(targets, Target{e.ID, model})
+		weight, weighed := r.Weights[id]
+		if !weighed {
+			weight = 1
+		}
+		targets = append(targets, Target{Endpoint: e.ID, Model: model, Weight: weight})
 	}
-	return targets
+	return Plan{Targets: targets, Balance: r.Balance}
 }
 
 // bestGlob finds the matching rule with most literal characters.
@@ -180,15 +204,15 @@ func (t *Table) where(holds func(Endpoint) bool) []Endpoint {
 }
 
 // single accepts exactly one candidate.
-func single(model string, found []Endpoint) ([]Target, error) {
+func single(model string, found []Endpoint) (Plan, error) {
 	if len(found) == 1 {
-		return []Target{{found[0].ID, model}}, nil
+		return to(found[0].ID, model), nil
 	}
 	ids := make([]string, len(found))
 	for i, e := range found {
 		ids[i] = e.ID
 	}
-	return nil, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
+	return Plan{}, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
 		Message: fmt.Sprintf("model %q is served by the endpoints %s; name one of them as the model, or add a route %q", model, strings.Join(ids, ", "), model)}
 }
 
