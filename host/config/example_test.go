@@ -88,7 +88,9 @@ func TestTheExamplesCommentedBlocksAreRightToo(t *testing.T) {
 	for _, block := range commented.FindAllString(string(text), -1) {
 		blocks.WriteString(regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(block, "") + "\n")
 	}
-	env := func(name string) (string, bool) { return "sk-example", strings.Contains(blocks.String(), `env("`+name+`")`) }
+	env := func(name string) (string, bool) {
+		return "sk-example", strings.Contains(blocks.String(), `env("`+name+`")`)
+	}
 	f, diags := config.Parse("uncommented.hcl", []byte(blocks.String()), env)
 	if f == nil {
 		t.Fatal(diags)
