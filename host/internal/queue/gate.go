@@ -49,16 +49,23 @@ func (g *gate) stop() {
 }
 
 // refusal is the error for a request that cannot wait for the end of the hold. A
-// plugin that is down is not the service's wish.
+// plugin that is down and an open circuit are not the service's wish.
 func (g *gate) refusal() *provider.Error {
 	rest := max(time.Until(g.until), time.Millisecond)
 	left := text(rest) + " of it are left, which is more than this request has"
 	e := &provider.Error{
 		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest, Message: "the service asked to wait; " + left,
 	}
-	if g.why != nil && g.why.Code == provider.CodePluginUnavailable {
+	if g.why == nil {
+		return e
+	}
+	switch g.why.Code {
+	case provider.CodePluginUnavailable:
 		e.Code, e.Cause = g.why.Code, g.why
 		e.Message = g.why.Message + "; requests wait for the plugin; " + left
+	case provider.CodeCircuitOpen:
+		e.Code, e.Cause = g.why.Code, g.why
+		e.Message = "the circuit breaker is open and requests wait for its probe; " + left
 	}
 	return e
 }
@@ -83,6 +90,17 @@ func (q *Queue) Hold(until time.Time, why *provider.Error) {
 			q.fail(w, q.gate.refusal())
 		}
 	})
+}
+
+// Unhold opens the gate before its time, for who knows that its reason is gone.
+func (q *Queue) Unhold() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.gate.open() {
+		return
+	}
+	q.gate.stop()
+	q.open()
 }
 
 func (q *Queue) setTimer(due time.Time) {

@@ -171,3 +171,30 @@ func TestAHeldQueueIsLeftByCancelAndClose(t *testing.T) {
 		}
 	})
 }
+
+func TestAGateThatIsOpenedEarlyLetsAllGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 5, Size: 10})
+		q.Unhold() // nothing to do
+		q.Hold(time.Now().Add(time.Hour), &provider.Error{Code: provider.CodeCircuitOpen})
+		start := time.Now()
+		for range 3 {
+			go func() {
+				slot, err := q.Acquire(t.Context(), Ticket{Seq: q.Number()})
+				if err != nil || time.Since(start) != time.Minute {
+					t.Errorf("%v after %s", err, time.Since(start))
+				}
+				slot.Release()
+			}()
+		}
+		_, err := q.Acquire(t.Context(), Ticket{Seq: q.Number(), Deadline: start.Add(time.Second)})
+		var e *provider.Error
+		if !errors.As(err, &e) || e.Code != provider.CodeCircuitOpen || e.RetryAfter != time.Hour ||
+			e.Message != "the circuit breaker is open and requests wait for its probe; 1h of it are left, which is more than this request has" {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Minute)
+		q.Unhold()
+	})
+}
