@@ -1,68 +1,186 @@
 package queue
 
 import (
-	"context"
-	"fmt"
 	"slices"
-	"testing"
-	"testing/synctest"
 	"time"
-
-	"pgregory.net/rapid"
 )
 
-// step is one thing that happens to the queue. Steps are drawn before the
-// bubble begins, since rapid must not fail inside it.
-type step struct {
-	kind string
-	n    int
-}
-
-var steps = rapid.Custom(func(t *rapid.T) step {
-	return step{
-		kind: rapid.SampledFrom([]string{
-			"arrive", "arrive", "arrive", "retry", "release", "release", "pass", "cancel", "resize", "hold", "sleep",
-		}).Draw(t, "kind"),
-		n: rapid.IntRange(0, 9).Draw(t, "n"),
-	}
-})
-
-// model is the queue as one would explain it: a sorted list of numbers, the
-// numbers that run, and a gate. It knows no locks, timers or goroutines.
+// model is the queue as one would explain it: who waits, sorted, whose turn it
+// is, who runs, a gate, and a pace for each model. It knows no locks, timers or
+// goroutines.
 type model struct {
-	limit, size      int
-	waiting, running []uint64
-	gate             string // open, shut, ajar, trial
-	until            time.Time
-	trial            uint64
-	granted          []uint64
+	limit, size int
+	classes     [3]modelClass
+	running     []Ticket
+	gate        string // open, shut, ajar, trial
+	until       time.Time
+	trial       uint64
+	pace        pacer
+	granted     []uint64
+	evicted     []uint64
 }
 
-func (m *model) full() bool {
-	blocked := len(m.running) >= m.limit || (m.gate != "open" && m.gate != "ajar")
-	return blocked && len(m.waiting) >= m.size
+// modelClass is who waits under one priority.
+type modelClass struct {
+	waiting []Ticket // by number
+	turns   []string // tenants that wait, in the order of their turns
+	passed  int
 }
 
-func (m *model) add(seq uint64) {
-	m.waiting = append(m.waiting, seq)
-	slices.Sort(m.waiting)
-	m.serve()
+// pacer lets one request of the model "slow" go in 300 ms, and all others.
+type pacer struct{ next time.Time }
+
+const pace300 = 300 * time.Millisecond
+
+// Take is asked by the queue.
+func (p *pacer) Take(now time.Time, model string, _ int64) time.Duration {
+	if model != "slow" {
+		return 0
+	}
+	if wait := p.next.Sub(now); wait > 0 {
+		return wait
+	}
+	p.next = now.Add(pace300)
+	return 0
+}
+
+func (m *model) waiting() (all []Ticket) {
+	for i := range m.classes {
+		all = append(all, m.classes[i].waiting...)
+	}
+	return all
+}
+
+// may reports whether t could go now if a slot were free.
+func (m *model) may(t Ticket) bool {
+	if t.Ungated {
+		return true
+	}
+	return (m.gate == "open" || m.gate == "ajar") && (t.Model != "slow" || !time.Now().Before(m.pace.next))
+}
+
+// arrive is what becomes of t: "runs", "waits", "busy" or "full".
+func (m *model) arrive(t Ticket) string {
+	c := &m.classes[classOf(t.Priority)]
+	switch {
+	case t.NoWait && m.gate != "open" && !t.Ungated:
+		return "busy"
+	case len(m.running) < m.limit && m.may(t):
+		m.run(t)
+		return "runs"
+	case t.NoWait:
+		return "busy"
+	case !t.Retry && len(m.waiting()) >= m.size && !m.evict(t):
+		return "full"
+	}
+	c.waiting = append(c.waiting, t)
+	slices.SortFunc(c.waiting, func(a, b Ticket) int { return int(a.Seq) - int(b.Seq) })
+	if !slices.Contains(c.turns, t.Tenant) {
+		c.turns = append(c.turns, t.Tenant)
+	}
+	return "waits"
+}
+
+// evict makes room for t, if it can.
+func (m *model) evict(t Ticket) bool {
+	own, lowest := classOf(t.Priority), 2
+	for lowest > own && len(m.classes[lowest].waiting) == 0 {
+		lowest--
+	}
+	c := &m.classes[lowest]
+	most, victim := 0, ""
+	for _, name := range c.turns {
+		if n := len(c.of(name)); n > most {
+			most, victim = n, name
+		}
+	}
+	if most == 0 || (lowest == own && most-1 < len(c.of(t.Tenant))+1) {
+		return false
+	}
+	for _, w := range slices.Backward(c.of(victim)) {
+		if !w.Retry {
+			m.evicted = append(m.evicted, w.Seq)
+			c.remove(w)
+			return true
+		}
+	}
+	return false
+}
+
+// of is who waits of a tenant.
+func (c *modelClass) of(name string) (all []Ticket) {
+	for _, t := range c.waiting {
+		if t.Tenant == name {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+func (c *modelClass) remove(t Ticket) {
+	c.waiting = slices.DeleteFunc(c.waiting, func(w Ticket) bool { return w.Seq == t.Seq })
+	if len(c.of(t.Tenant)) == 0 {
+		c.turns = slices.DeleteFunc(c.turns, func(name string) bool { return name == t.Tenant })
+	}
+	if len(c.waiting) == 0 {
+		c.passed = 0
+	}
 }
 
 func (m *model) serve() {
-	for len(m.waiting) > 0 && len(m.running) < m.limit && (m.gate == "open" || m.gate == "ajar") {
-		seq := m.waiting[0]
-		m.waiting = m.waiting[1:]
-		m.running = append(m.running, seq)
-		m.granted = append(m.granted, seq)
-		if m.gate == "ajar" {
-			m.gate, m.trial, m.until = "trial", seq, time.Now().Add(trialTime)
+	for len(m.running) < m.limit {
+		i, t, ok := m.next()
+		if !ok {
+			return
 		}
+		c := &m.classes[i]
+		c.passed = 0
+		for j := i + 1; j < 3; j++ {
+			if len(m.classes[j].waiting) > 0 {
+				m.classes[j].passed++
+			}
+		}
+		c.turns = append(slices.DeleteFunc(c.turns, func(name string) bool { return name == t.Tenant }), t.Tenant)
+		c.remove(t)
+		m.run(t)
+	}
+}
+
+// next is whose turn it is of those who may go.
+func (m *model) next() (class int, t Ticket, ok bool) {
+	order := []int{0, 1, 2}
+	switch high, low := m.classes[1].passed, m.classes[2].passed; {
+	case low >= guard && low > high:
+		order = []int{2, 0, 1, 2}
+	case high >= guard:
+		order = []int{1, 0, 1, 2}
+	}
+	for _, i := range order {
+		for _, name := range m.classes[i].turns {
+			for _, t := range m.classes[i].of(name) {
+				if m.may(t) {
+					return i, t, true
+				}
+			}
+		}
+	}
+	return 0, Ticket{}, false
+}
+
+func (m *model) run(t Ticket) {
+	m.running = append(m.running, t)
+	m.granted = append(m.granted, t.Seq)
+	if t.Ungated {
+		return
+	}
+	m.pace.Take(time.Now(), t.Model, 0)
+	if m.gate == "ajar" {
+		m.gate, m.trial, m.until = "trial", t.Seq, time.Now().Add(trialTime)
 	}
 }
 
 func (m *model) release(i int) {
-	if m.gate == "trial" && m.trial == m.running[i] {
+	if m.gate == "trial" && m.trial == m.running[i].Seq {
 		m.gate = "ajar"
 	}
 	m.running = slices.Delete(m.running, i, i+1)
@@ -82,152 +200,27 @@ func (m *model) hold(until time.Time) {
 	}
 }
 
-// sleep goes through the gate's timers that fall into the time.
+// sleep goes through the moments of the gate and the pace that fall into the time.
 func (m *model) sleep(d time.Duration) {
 	end := time.Now().Add(d)
-	for (m.gate == "shut" || m.gate == "trial") && !m.until.After(end) {
-		time.Sleep(time.Until(m.until))
-		if m.gate == "shut" {
+	for {
+		at := end
+		if (m.gate == "shut" || m.gate == "trial") && m.until.Before(at) {
+			at = m.until
+		}
+		if next := m.pace.next; next.After(time.Now()) && next.Before(at) {
+			at = next
+		}
+		time.Sleep(time.Until(at))
+		switch {
+		case m.gate == "shut" && !m.until.After(at):
 			m.gate = "ajar"
-		} else {
+		case m.gate == "trial" && !m.until.After(at):
 			m.gate = "open"
 		}
 		m.serve()
-	}
-	time.Sleep(time.Until(end))
-}
-
-// driver runs a queue and a model side by side.
-type driver struct {
-	q       *Queue
-	m       model
-	granted []uint64 // in the order of the grants, noted under the lock
-	slots   map[uint64]*asked
-	leave   map[uint64]context.CancelFunc
-	ended   []uint64 // numbers to retry
-	over    bool     // the limit was exceeded at a grant
-}
-
-// run plays the steps and returns the first difference, "" if there is none.
-func (d *driver) run(ctx context.Context, all []step) string {
-	for i, s := range all {
-		d.step(ctx, s)
-		synctest.Wait()
-		if diff := d.differs(); diff != "" {
-			return fmt.Sprintf("step %d %v: %s", i, s, diff)
+		if !at.Before(end) && !((m.gate == "shut" || m.gate == "trial") && !m.until.After(at)) {
+			return
 		}
 	}
-	return ""
-}
-
-func (d *driver) step(ctx context.Context, s step) {
-	switch s.kind {
-	case "arrive":
-		d.arrive(ctx, Ticket{Seq: d.q.Number()})
-	case "retry":
-		if len(d.ended) > 0 {
-			i := s.n % len(d.ended)
-			seq := d.ended[i]
-			d.ended = slices.Delete(d.ended, i, i+1)
-			d.arrive(ctx, Ticket{Seq: seq, Retry: true})
-		}
-	case "release", "pass":
-		if len(d.m.running) > 0 {
-			d.end(s.n%len(d.m.running), s.kind == "pass")
-		}
-	case "cancel":
-		if len(d.m.waiting) > 0 {
-			i := s.n % len(d.m.waiting)
-			d.leave[d.m.waiting[i]]()
-			d.m.waiting = slices.Delete(d.m.waiting, i, i+1)
-		}
-	case "resize":
-		d.m.limit, d.m.size = 1+s.n%4, s.n
-		d.q.Resize(Limits{MaxConcurrent: d.m.limit, Size: d.m.size})
-		d.m.serve()
-	case "hold":
-		until := time.Now().Add(time.Duration(s.n+1) * 300 * time.Millisecond)
-		d.q.Hold(until, nil)
-		d.m.hold(until)
-	case "sleep":
-		d.m.sleep(time.Duration(s.n) * 100 * time.Millisecond)
-	}
-}
-
-func (d *driver) arrive(ctx context.Context, t Ticket) {
-	ctx, d.leave[t.Seq] = context.WithCancel(ctx)
-	refused := !t.Retry && d.m.full()
-	if !refused {
-		d.m.add(t.Seq)
-	}
-	d.slots[t.Seq] = ask(ctx, d.q, t)
-}
-
-func (d *driver) end(i int, passed bool) {
-	seq := d.m.running[i]
-	slot := d.slots[seq].slot()
-	if passed {
-		slot.Passed()
-		d.m.pass(seq)
-		return
-	}
-	slot.Release()
-	d.m.release(i)
-	d.ended = append(d.ended, seq)
-}
-
-func (d *driver) differs() string {
-	got := d.q.Stats()
-	d.q.mu.Lock() // guards what the grant hook writes
-	defer d.q.mu.Unlock()
-	switch {
-	case d.over:
-		return "the limit was exceeded"
-	case got.Waiting != len(d.m.waiting) || got.InFlight != len(d.m.running):
-		return fmt.Sprintf("%d wait and %d run, want %d and %d", got.Waiting, got.InFlight, len(d.m.waiting), len(d.m.running))
-	case !slices.Equal(d.granted, d.m.granted):
-		return fmt.Sprintf("grants %v, want %v", d.granted, d.m.granted)
-	case got.HeldUntil.IsZero() != (d.m.gate == "open"):
-		return fmt.Sprintf("held until %v, want gate %s", got.HeldUntil, d.m.gate)
-	}
-	for _, seq := range d.m.running {
-		if a := d.slots[seq]; !a.done() || a.err() != nil {
-			return fmt.Sprintf("request %d should run but has %v", seq, a.err())
-		}
-	}
-	for _, seq := range d.m.waiting {
-		if d.slots[seq].done() {
-			return fmt.Sprintf("request %d should wait but has %v", seq, d.slots[seq].err())
-		}
-	}
-	return ""
-}
-
-// TestTheQueueBehavesLikeItsModel compares every grant, refusal and number
-// after every step of random histories.
-func TestTheQueueBehavesLikeItsModel(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		limit, size := rapid.IntRange(1, 4).Draw(rt, "limit"), rapid.IntRange(0, 6).Draw(rt, "size")
-		all := rapid.SliceOfN(steps, 1, 60).Draw(rt, "steps")
-		var diff string
-		synctest.Test(t, func(t *testing.T) {
-			d := &driver{
-				q: New(Limits{MaxConcurrent: limit, Size: size}),
-				m: model{limit: limit, size: size, gate: "open"}, slots: map[uint64]*asked{}, leave: map[uint64]context.CancelFunc{},
-			}
-			d.q.granted = func(t Ticket, inFlight int) {
-				d.granted = append(d.granted, t.Seq)
-				d.over = d.over || inFlight > d.q.limits.MaxConcurrent
-			}
-			diff = d.run(t.Context(), all)
-			d.q.Close()
-			for _, leave := range d.leave {
-				leave()
-			}
-		})
-		if diff != "" {
-			rt.Fatal(diff)
-		}
-	})
 }

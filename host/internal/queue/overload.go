@@ -123,6 +123,7 @@ func (q *Queue) cut(now time.Duration) {
 				if err == nil {
 					err = q.overloaded(t, target, now)
 				}
+				q.counts.overload++
 				q.fail(w, err)
 			default:
 				q.arm(due, now)

@@ -114,6 +114,7 @@ type Queue struct {
 	alarm    alarm
 	flow     flow
 	resumed  time.Duration // when the gate was opened last
+	counts   counts
 
 	// held are the times for which slots were taken, answers those until the
 	// service began to answer.
@@ -177,6 +178,9 @@ func (q *Queue) join(ctx context.Context, t Ticket, now time.Duration) (*waiter,
 	}
 	if err := q.refuse(&t, now); err != nil {
 		return nil, err
+	}
+	if q.free() && q.pace.until[t.Model] > now {
+		q.counts.paced++
 	}
 	w := &waiter{Ticket: t, since: now, done: make(chan struct{})}
 	q.waiting.insert(w)

@@ -41,6 +41,7 @@ func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
 	if wait == 0 || wait+answer <= rest {
 		return nil
 	}
+	q.counts.late++
 	return q.refusal(wait, fmt.Sprintf(
 		"would serve this request too late: in about %s, and an answer takes %s, but it has %s left; %d requests wait",
 		text(wait), text(answer), text(rest), q.waiting.len))
@@ -85,11 +86,13 @@ func (c *class) ahead(name string) int {
 // lowered, may exchange waiters but not grow.
 func (q *Queue) full(t *Ticket, now time.Duration) *provider.Error {
 	if over := q.waiting.len + 1 - q.limits.Size; over > 0 && !q.makeRoom(t, requests, 1, now) {
+		q.counts.full++
 		return q.refusal(q.advice(q.waiting.len, now), fmt.Sprintf(
 			"is full: %d of %d requests wait", q.waiting.len, q.limits.Size))
 	}
 	room := q.limits.MaxBytes
 	if over := q.waiting.bytes + t.Bytes - room; room > 0 && over > 0 && !q.makeRoom(t, bodies, min(over, t.Bytes), now) {
+		q.counts.bytes++
 		return q.refusal(q.advice(q.waiting.len, now), fmt.Sprintf(
 			"has no room for a body of %s: %s of %s wait", schema.FormatSize(t.Bytes),
 			schema.FormatSize(q.waiting.bytes), schema.FormatSize(room)))

@@ -41,6 +41,7 @@ func (q *Queue) makeRoom(t *Ticket, of measure, need int64, now time.Duration) b
 	}
 	err := q.refusal(q.advice(victim.len, now), fmt.Sprintf(
 		"is full, and this request made room for one of another tenant or a higher priority: %d of its tenant waited", victim.len))
+	q.counts.room += uint64(len(leaving))
 	for _, w := range leaving {
 		q.fail(w, err)
 	}
