@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/hf/tei/teitest"
 	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/client"
 )
@@ -30,8 +31,7 @@ func newFake(t testing.TB) *fake {
 	return f
 }
 
-const infoAnswer = `{"model_id":"BAAI/bge-small","model_sha":null,"model_dtype":"float16","served_model_name":"bge","model_type":{"embedding":{"pooling":"cls"}},` +
-	`"max_concurrent_requests":512,"max_input_length":512,"max_batch_tokens":16384,"max_client_batch_size":40,"auto_truncate":false,"tokenization_workers":4,"version":"1.9.3"}`
+const infoAnswer = teitest.Info
 
 // body is what the fake looks at in a request.
 type body struct {

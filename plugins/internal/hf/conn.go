@@ -82,3 +82,8 @@ func (c *Conn) Alive(ctx context.Context, req *provider.Request) error {
 	_, err = resp.ReadAll()
 	return err
 }
+
+// Untestable answers who wants to test an endpoint of hosted models.
+func Untestable() error {
+	return provider.Errorf(provider.CodeUnsupported, "hosted models have no call that costs nothing to test them with")
+}

@@ -46,6 +46,8 @@ func (e *endpoint) batchSize(ctx context.Context, req *provider.Request, inputs 
 		return e.maxBatch, nil
 	case inputs <= usualBatch:
 		return max(inputs, 1), nil
+	case e.hosted: // nobody tells
+		return usualBatch, nil
 	}
 	i, _, err := e.info(ctx, req)
 	if err != nil {

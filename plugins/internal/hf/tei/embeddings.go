@@ -30,6 +30,9 @@ func (e *endpoint) Embed(ctx context.Context, req *provider.EmbeddingRequest) (*
 			ask = e.ownVectors
 		}
 	}
+	if e.hosted {
+		ask = e.hostedVectors
+	}
 	out := &provider.EmbeddingResponse{Model: req.Model}
 	meta, err := e.inParts(ctx, req.Call, req.Input.Len(), func(from, to int) (provider.Meta, error) {
 		vectors, meta, err := ask(ctx, req, part(req.Input, from, to))
@@ -123,8 +126,12 @@ func (e *endpoint) ownVectors(ctx context.Context, req *provider.EmbeddingReques
 	} else if direction != "" {
 		body["truncation_direction"] = direction
 	}
+	path, err := e.place(req.Call, "/embed", req.Model)
+	if err != nil {
+		return nil, provider.Meta{}, err
+	}
 	var vectors [][]float32
-	meta, err := e.post(ctx, req.Call, "/embed", body, &vectors)
+	meta, err := e.post(ctx, req.Call, path, body, &vectors)
 	return vectors, meta, err
 }
 

@@ -11,6 +11,9 @@ import (
 // ListModels implements [provider.ModelLister]: the one model that the server
 // tells of.
 func (e *endpoint) ListModels(ctx context.Context, req *provider.Request) (*provider.ModelList, error) {
+	if e.hosted {
+		return nil, e.unhosted(req.Operation)
+	}
 	i, meta, err := e.info(ctx, req)
 	if err != nil {
 		return nil, err

@@ -36,6 +36,9 @@ var natives = []native{
 
 // Call implements [provider.Caller].
 func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.Response, error) {
+	if req.Operation == opModelInfo {
+		return e.modelInfo(ctx, req)
+	}
 	for i := range natives {
 		if n := &natives[i]; n.name == req.Operation {
 			if n.get {
@@ -49,6 +52,9 @@ func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.R
 
 // get asks the server about itself.
 func (e *endpoint) get(ctx context.Context, req *provider.Request, n *native) (*provider.Response, error) {
+	if e.hosted {
+		return nil, e.unhosted(req.Operation)
+	}
 	resp, err := e.Do(ctx, req, &rest.Request{Method: http.MethodGet, Path: n.path})
 	if err != nil {
 		return nil, err
@@ -74,6 +80,10 @@ func (e *endpoint) native(ctx context.Context, req *provider.Request, n *native)
 	if err != nil {
 		return nil, err
 	}
+	path, err := e.place(req, n.path, f.Text("model"))
+	if err != nil {
+		return nil, err
+	}
 	f.Remove("model") // the server has one
 	inputs := n.inputs(f)
 	var whole json.RawMessage
@@ -88,7 +98,7 @@ func (e *endpoint) native(ctx context.Context, req *provider.Request, n *native)
 		if err != nil {
 			return provider.Meta{}, err
 		}
-		meta, err := e.post(ctx, req, n.path, json.RawMessage(body), &whole)
+		meta, err := e.post(ctx, req, path, json.RawMessage(body), &whole)
 		if err != nil || to-from == len(inputs) {
 			return meta, err
 		}

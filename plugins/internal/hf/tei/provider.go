@@ -13,7 +13,11 @@ import (
 const localURL = "http://localhost:8080"
 
 // Options say which plugin the provider is part of.
-type Options struct{ Name, Version, Description string }
+type Options struct {
+	Name, Version, Description string
+	// Hosted adds models that are hosted, each at a path of its own.
+	Hosted bool
+}
 
 // ownSettings are those beside the dialect's.
 var ownSettings = []schema.Attribute{
@@ -24,12 +28,17 @@ var ownSettings = []schema.Attribute{
 }
 
 type settings struct {
-	MaxBatchSize int `json:"max_batch_size"`
+	MaxBatchSize int  `json:"max_batch_size"`
+	Hosted       bool `json:"hosted"`
 }
 
 // New makes the provider.
 func New(o Options) provider.Provider {
-	return &tei{options: o, dialect: openaicompat.Dialect{
+	own := ownSettings
+	if o.Hosted {
+		own = append([]schema.Attribute{hostedSetting}, own...)
+	}
+	return &tei{options: o, own: own, dialect: openaicompat.Dialect{
 		Name: o.Name, Version: o.Version, BaseURL: localURL, Address: hf.WithoutVersion,
 		Classify: hf.Classify, ClassifyBody: hf.ClassifyBody,
 	}}
@@ -37,6 +46,7 @@ func New(o Options) provider.Provider {
 
 type tei struct {
 	options Options
+	own     []schema.Attribute
 	dialect openaicompat.Dialect
 }
 
@@ -50,11 +60,14 @@ func (p *tei) Describe() provider.Manifest {
 			operation(provider.OpRerank, "Orders documents by their relevance to a query."),
 			operation(provider.OpModels, "Lists the model that the server was started with."),
 		},
-		Settings:   hf.WithOwn(p.dialect.Schema(), ownSettings...),
+		Settings:   hf.WithOwn(p.dialect.Schema(), p.own...),
 		Credential: hf.Credential,
 	}
 	for _, n := range natives {
 		m.Operations = append(m.Operations, operation(n.name, n.what))
+	}
+	if p.options.Hosted {
+		m.Operations = append(m.Operations, operation(opModelInfo, "Describes the model, with the length of its vectors."))
 	}
 	return m
 }
@@ -67,21 +80,28 @@ func operation(name, what string) provider.Operation {
 func (p *tei) Open(_ context.Context, cfg provider.EndpointConfig) (provider.Endpoint, error) {
 	var s settings
 	var err error
-	if cfg.Settings, err = hf.Split(cfg.Settings, &s, ownSettings...); err != nil {
+	if cfg.Settings, err = hf.Split(cfg.Settings, &s, p.own...); err != nil {
 		return nil, err
 	}
 	conn, err := hf.Connect(p.dialect, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &endpoint{Conn: conn, maxBatch: s.MaxBatchSize}, nil
+	return &endpoint{Conn: conn, maxBatch: s.MaxBatchSize, hosted: s.Hosted, model: cfg.Model}, nil
 }
 
 // endpoint is an opened endpoint. It does not change once made.
 type endpoint struct {
 	*hf.Conn
 	maxBatch int // 0 asks the server
+	hosted   bool
+	model    string
 }
 
 // Test implements [provider.Tester].
-func (e *endpoint) Test(ctx context.Context, req *provider.Request) error { return e.Alive(ctx, req) }
+func (e *endpoint) Test(ctx context.Context, req *provider.Request) error {
+	if e.hosted {
+		return hf.Untestable()
+	}
+	return e.Alive(ctx, req)
+}

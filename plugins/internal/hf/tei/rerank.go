@@ -22,6 +22,9 @@ var refusedInRerank = []string{"rank_fields", "max_tokens_per_doc", "max_chunks_
 // Rerank implements [provider.Reranker]. The scores of documents do not depend
 // on each other, so that a long list can be sent in parts.
 func (e *endpoint) Rerank(ctx context.Context, req *provider.RerankRequest) (*provider.RerankResponse, error) {
+	if e.hosted {
+		return nil, e.unhosted(req.Call.Operation)
+	}
 	texts, err := textsOf(req)
 	if err != nil {
 		return nil, err

@@ -125,7 +125,7 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 // Test implements [provider.Tester].
 func (e *endpoint) Test(ctx context.Context, req *provider.Request) error {
 	if e.settings.Hosted {
-		return provider.Errorf(provider.CodeUnsupported, "hosted models have no call that costs nothing to test them with")
+		return hf.Untestable()
 	}
 	return e.conn.Alive(ctx, req)
 }
