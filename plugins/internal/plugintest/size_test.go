@@ -1,7 +1,6 @@
 package plugintest
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -135,38 +134,5 @@ func TestNoPluginIsLinkedWithTheSDKOfAService(t *testing.T) {
 	}
 	if !found["google.golang.org/grpc"] {
 		t.Error("go list found nothing")
-	}
-}
-
-// TestEveryPluginHasAnAddressToSet looks into what the plugins say of themselves.
-func TestEveryPluginHasAnAddressToSet(t *testing.T) {
-	t.Parallel()
-	for _, name := range pluginNames(t) {
-		if name == "echo" {
-			continue // there is no service behind it
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), "go", "run", "./"+name, "describe")
-			cmd.Dir = plugins
-			out, err := cmd.Output()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var m struct {
-				Settings struct {
-					Attributes []struct{ Name, Type string }
-				}
-			}
-			if err := json.Unmarshal(out, &m); err != nil {
-				t.Fatal(err)
-			}
-			for _, a := range m.Settings.Attributes {
-				if (a.Name == "base_url" || a.Name == "endpoint") && a.Type == "string" {
-					return
-				}
-			}
-			t.Errorf("there is no setting base_url in %s", out)
-		})
 	}
 }
