@@ -25,6 +25,9 @@ func (r *run) reported(now time.Time) status.Report {
 
 // record passes the end of the request on to counters, recent list and observer.
 func (r *run) record(err *provider.Error, usage *provider.Usage) {
+	if r.counters == nil {
+		return
+	}
 	report := &r.report
 	result := stats.Result{
 		Latency: report.Total, QueueWait: report.QueueWait, FirstToken: r.firstToken, Usage: usage,

@@ -21,7 +21,7 @@ type run struct {
 	req      *provider.Request         // the caller's; not changed
 	transfer *provider.TransferRequest // what req is a part of, nil if it is no transfer
 	upload   *upload                   // of a transfer, nil if it has none
-	counters *stats.Counters
+	counters *stats.Counters           // nil for a second attempt that was not made
 	seq      uint64
 
 	caller   context.Context
@@ -55,8 +55,11 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	now := time.Now()
 	set := e.settings.Load()
 	r := &run{
-		e: e, set: set, mode: mode, how: how, req: req, counters: e.stats.Begin(now),
+		e: e, set: set, mode: mode, how: how, req: req,
 		caller: ctx, who: caller.From(ctx), start: now, lastEnd: now,
+	}
+	if !how.Hedge { // it counts once it has a slot
+		r.counters = e.stats.Begin(now)
 	}
 	r.report.RequestID, r.report.Endpoint, r.report.Provider, r.report.Model = req.RequestID, e.id, e.provider, req.Model
 	if r.report.Model == "" {
@@ -95,7 +98,9 @@ func (e *Endpoint) do(r *run) *provider.Error {
 		return r.finish(err, nil, time.Now())
 	}
 	r.seq = e.queue.Number()
-	r.set.retry.Begin()
+	if !r.how.Hedge { // whose request has paid for its retries already
+		r.set.retry.Begin()
+	}
 	repeat, err := r.try(1)
 	if repeat { // only who fails pays for the loop
 		err = r.again(err)

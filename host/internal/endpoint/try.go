@@ -111,6 +111,9 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 		permit, refusal := r.e.breaker.Allow()
 		if refusal == nil {
 			r.report.Attempts++
+			if r.how.Hedge {
+				r.counters = r.e.stats.Begin(now)
+			}
 			r.counters.Attempt(number)
 			return r.newAttempt(number, granted, slot, permit), nil
 		}
