@@ -79,8 +79,8 @@ type Stats struct {
 	Retries  uint64 `json:"retries"`
 
 	// Refused counts the requests that the queue did not take or keep, by reason;
-	// they are among Errors. Paced counts the attempts that waited because a rate
-	// limit was reached. Both count since the endpoint was created.
+	// they are among Errors. Paced counts the attempts that waited for a rate
+	// limit though a slot was free. Both count since the endpoint was created.
 	Refused map[Refusal]uint64 `json:"refused,omitempty"`
 	Paced   uint64             `json:"paced,omitempty"`
 
@@ -107,6 +107,7 @@ type Refusal string
 const (
 	RefusedFull     Refusal = "full"     // as many wait as may
 	RefusedBytes    Refusal = "bytes"    // their bodies leave no room
+	RefusedRoom     Refusal = "room"     // it made room for another tenant or a higher priority
 	RefusedLate     Refusal = "late"     // its turn would come after its deadline
 	RefusedOverload Refusal = "overload" // it waited longer than a queue that never empties allows
 )

@@ -150,6 +150,7 @@ func (e *Endpoint) Stats() status.Stats {
 	s := status.Stats{
 		Endpoint: e.id, Provider: e.provider,
 		Queued: q.Waiting, QueuedBytes: q.Bytes, InFlight: q.InFlight,
+		Refused: e.queue.Refused(), Paced: e.queue.Paced(),
 		Circuit: e.breaker.Status(),
 	}
 	e.stats.Snapshot(&s)

@@ -29,8 +29,8 @@ var (
 	queueDepth    = Instrument{"backplane.queue.depth", "{request}", "Requests that wait in the queue now."}
 	queueSize     = Instrument{"backplane.queue.size", "By", "Bytes of the bodies that wait in the queue now."}
 	inFlight      = Instrument{"backplane.in_flight", "{request}", "Requests that hold a slot of the endpoint now."}
-	refusals      = Instrument{"backplane.queue.refusals", "{request}", "Requests that the queue did not take or keep, by backplane.reason: full, bytes, late or overload."}
-	paced         = Instrument{"backplane.queue.paced", "{attempt}", "Attempts that waited because a rate limit was reached."}
+	refusals      = Instrument{"backplane.queue.refusals", "{request}", "Requests that the queue did not take or keep, by backplane.reason: full, bytes, room, late or overload."}
+	paced         = Instrument{"backplane.queue.paced", "{attempt}", "Attempts that waited for a rate limit though a slot was free."}
 	limitNow      = Instrument{"backplane.concurrency.limit", "{request}", "Requests that the endpoint runs at once now, 0 for no limit; moves with adapt."}
 	oldest        = Instrument{"backplane.queue.oldest", "s", "How long the longest waiting request has waited."}
 	overloaded    = Instrument{"backplane.queue.overloaded", "", "1 while the queue cuts waits because it has not been empty for too long, else 0."}
