@@ -236,6 +236,15 @@ type Provider struct {
 	// LastExit is how the latest process ended ("exit status 2", "signal: killed").
 	LastExit  string   `json:"last_exit,omitempty"`
 	Endpoints []string `json:"endpoints"`
+	// Generations are the processes that live, the one that takes calls first.
+	Generations []Generation `json:"generations,omitempty"`
+	// Crashes counts those of the last ten minutes, failed starts among them.
+	Crashes int `json:"crashes"`
+	// TrialUntil is set while a new binary or configuration is on trial: if it
+	// fails before, the one before is started again.
+	TrialUntil *time.Time `json:"trial_until,omitempty"`
+	// LastSwap is the latest change, nil if there was none.
+	LastSwap *Swap `json:"last_swap,omitempty"`
 	// Log holds the latest lines that the process wrote to standard error.
 	Log []string `json:"log,omitempty"`
 	// Manifest is nil if the plugin could not be asked.

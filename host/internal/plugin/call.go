@@ -26,6 +26,7 @@ func (p *Provider) Call(ctx context.Context, req *provider.Request) (*provider.R
 		return nil, err
 	}
 	defer g.release()
+	g.calls.Add(1)
 	resp, err := g.conn.Call(ctx, req)
 	if err != nil {
 		return nil, g.explain(ctx, err)
@@ -53,6 +54,7 @@ func (p *Provider) Stream(ctx context.Context, req *provider.Request) (provider.
 	if err != nil {
 		return nil, err
 	}
+	g.calls.Add(1)
 	inner, err := g.conn.Stream(ctx, req)
 	if err != nil {
 		g.release()
@@ -68,6 +70,7 @@ func (p *Provider) Transfer(ctx context.Context, req *provider.TransferRequest) 
 	if err != nil {
 		return nil, err
 	}
+	g.calls.Add(1)
 	resp, err := g.conn.Transfer(ctx, req)
 	if err != nil {
 		g.release()
@@ -106,6 +109,9 @@ func (p *Provider) lease(ctx context.Context) (*generation, error) {
 		if !now.hopeful() {
 			return nil, p.unavailable(now)
 		}
+		if now.name == status.ProviderIdle {
+			p.wakeUp()
+		}
 		select {
 		case <-changed:
 		case <-timer.C:
@@ -119,12 +125,20 @@ func (p *Provider) lease(ctx context.Context) (*generation, error) {
 	}
 }
 
+// wakeUp asks for a process where none is needed so far.
+func (p *Provider) wakeUp() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // somebody has asked
+	}
+}
+
 // hopeful reports whether waiting for a process can help.
 func (s situation) hopeful() bool {
 	switch s.name {
 	case status.ProviderStopped, status.ProviderFailed:
 		return false
-	case status.ProviderBackoff:
+	case status.ProviderBackoff, status.ProviderQuarantined:
 		return time.Until(s.next) <= maxWait
 	default:
 		return true
@@ -140,6 +154,9 @@ func (p *Provider) unavailable(now situation) error {
 		e.Code = provider.CodeShutdown
 	case status.ProviderFailed:
 		e.Retry = provider.RetryNever
+	case status.ProviderQuarantined:
+		e.RetryAfter = max(time.Until(now.next), time.Millisecond)
+		what = "quarantined"
 	case status.ProviderBackoff:
 		e.RetryAfter = max(time.Until(now.next), time.Millisecond)
 		what = fmt.Sprintf("waiting %v to start again", e.RetryAfter.Round(time.Millisecond))
@@ -150,7 +167,7 @@ func (p *Provider) unavailable(now situation) error {
 			what = "starting again"
 		}
 	}
-	e.Message = fmt.Sprintf("provider %q is %s", p.spec.Name, what)
+	e.Message = fmt.Sprintf("provider %q is %s", p.Spec().Name, what)
 	if now.reason != "" {
 		e.Message += ": " + printable(now.reason, 1000)
 	}

@@ -78,6 +78,33 @@ func (e *endpoints) all() []provider.EndpointConfig {
 	return all
 }
 
+// replace changes the configurations of endpoints that are open, and returns
+// those that it has replaced. Others are left out: they were closed meanwhile.
+func (e *endpoints) replace(with []provider.EndpointConfig) (before []provider.EndpointConfig) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, cfg := range with {
+		if old, known := e.open[cfg.ID]; known {
+			before = append(before, old)
+			e.open[cfg.ID] = cfg
+		}
+	}
+	return before
+}
+
+// with returns the open endpoints, some of them with other configurations.
+func (e *endpoints) with(changed []provider.EndpointConfig) []provider.EndpointConfig {
+	all := e.all()
+	for i := range all {
+		for _, cfg := range changed {
+			if cfg.ID == all[i].ID {
+				all[i] = cfg
+			}
+		}
+	}
+	return all
+}
+
 func (e *endpoints) ids() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -112,6 +139,10 @@ func (p *Provider) OpenEndpoint(ctx context.Context, cfg provider.EndpointConfig
 	g.setRefused(cfg.ID, "")
 	return diags, nil
 }
+
+// Remember notes an endpoint for the next process, without asking one. It is for
+// endpoints of a provider that is to start with the first call.
+func (p *Provider) Remember(cfg provider.EndpointConfig) { p.endpoints.remember(cfg) }
 
 // CloseEndpoint forgets an endpoint and closes it in the running process. An
 // unknown id is not an error, and neither is a process that is gone. On an
@@ -174,12 +205,13 @@ func (p *Provider) leaseAndLock(ctx context.Context) (*generation, error) {
 }
 
 // replay gives a new process all open endpoints. One that it refuses is marked,
-// so that calls to it fail with the reason, and stops no other. The error means
-// that the process as a whole is of no use. The caller holds the gate.
-func (p *Provider) replay(ctx context.Context, g *generation) error {
+// so that calls to it fail with the reason, and stops no other; but in place of a
+// process that had accepted it, a strict plan takes none that refuses. The error
+// means that the process as a whole is of no use. The caller holds the gate.
+func (p *Provider) replay(ctx context.Context, g *generation, plan plan) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(openAtOnce)
-	all := p.endpoints.all()
+	all := p.endpoints.with(plan.endpoints)
 	reasons := make([]string, len(all))
 	for i, cfg := range all {
 		group.Go(func() (err error) {
@@ -190,8 +222,13 @@ func (p *Provider) replay(ctx context.Context, g *generation) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	now := p.current.Load()
 	for i, reason := range reasons {
-		if reason != "" {
+		switch {
+		case reason == "":
+		case plan.strict && (now == nil || now.refusal(all[i].ID) == nil):
+			return permanentf("it refuses endpoint %q: %s", all[i].ID, reason)
+		default:
 			p.log.Error("endpoint was refused by the provider's new process", "endpoint", all[i].ID, "reason", reason)
 			g.setRefused(all[i].ID, reason)
 		}

@@ -20,8 +20,8 @@ const logLevelEnv = "BACKPLANE_LOG_LEVEL"
 
 // environment is all that a plugin sees, less what go-plugin adds for the
 // handshake: the host's variables in passedOn, a private TMPDIR, the host's log
-// level, and then the operator's own, which win.
-func environment(configured map[string]string, tmp, logLevel string) []string {
+// level, what follows from its limits, and then the operator's own, which win.
+func environment(configured map[string]string, limits []string, tmp, logLevel string) []string {
 	var env []string
 	for _, name := range passedOn {
 		if value, ok := os.LookupEnv(name); ok {
@@ -29,6 +29,7 @@ func environment(configured map[string]string, tmp, logLevel string) []string {
 		}
 	}
 	env = append(env, "TMPDIR="+tmp, logLevelEnv+"="+logLevel)
+	env = append(env, limits...)
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
 		env = append(env, name+"="+configured[name])
 	}

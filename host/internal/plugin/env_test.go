@@ -16,7 +16,7 @@ func TestTheEnvironmentIsAnExplicitList(t *testing.T) {
 	t.Setenv("TZ", "UTC")
 	t.Setenv("BACKPLANE_TEST_SECRET", "leaked")
 	t.Setenv("HTTPS_PROXY", "http://user:password@proxy")
-	got := environment(map[string]string{"GOMEMLIMIT": "1GiB", "TZ": "Europe/Oslo"}, "/private", "warn")
+	got := environment(map[string]string{"GOMEMLIMIT": "1GiB", "TZ": "Europe/Oslo"}, nil, "/private", "warn")
 	slices.Sort(got)
 	got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "LANG=") || strings.HasPrefix(s, "LC_ALL=") })
 	want := []string{"BACKPLANE_LOG_LEVEL=warn", "GOMEMLIMIT=1GiB", "PATH=/bin", "TMPDIR=/private", "TZ=Europe/Oslo", "TZ=UTC"}

@@ -24,7 +24,8 @@ import (
 // are one counter: they cost two atomic additions a call.
 type generation struct {
 	id     uint64
-	name   string // of the provider
+	spec   Spec
+	since  time.Time
 	proc   *process
 	plugin *goplugin.Client
 	grpc   *grpc.ClientConn
@@ -33,10 +34,23 @@ type generation struct {
 	leases   atomic.Int64 // drainBias is added once it drains
 	draining sync.Once
 	idle     sync.Once
+	// used is set by calls and taken back by the supervisor, to see idleness.
+	used atomic.Bool
+	// calls that ended, and those of them that failed by the process's own fault.
+	calls, faults atomic.Int64
+	probing       atomic.Bool // it was asked for its health, and is not ready yet
+	published     atomic.Bool // it has taken calls
+	// replaced are the configurations of endpoints that its own have replaced.
+	replaced []provider.EndpointConfig
 	drained  chan struct{} // closed when it drains and the last lease is back
 
 	// stopping is set before the host ends the process on purpose.
 	stopping atomic.Bool
+	// haste is closed when it must end at once although it has calls; hurried
+	// says why.
+	haste    chan struct{}
+	hurried  atomic.Pointer[string]
+	hurrying sync.Once
 	// verdict is why the host killed a process that it did not want to stop, nil
 	// if it did not.
 	verdict atomic.Pointer[string]
@@ -58,6 +72,9 @@ const exitWait = 250 * time.Millisecond
 // acquire takes a lease. It fails if the generation drains.
 func (g *generation) acquire() bool {
 	if g.leases.Add(1) > 0 {
+		if !g.used.Load() { // most calls only read, which processors share
+			g.used.Store(true)
+		}
 		return true
 	}
 	g.release()
@@ -102,7 +119,7 @@ func (g *generation) refusal(endpoint string) error {
 	}
 	return &provider.Error{
 		Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Retry: provider.RetryNever,
-		Message: fmt.Sprintf("provider %q: its new process refused endpoint %q: %s", g.name, endpoint, reason),
+		Message: fmt.Sprintf("provider %q: its new process refused endpoint %q: %s", g.spec.Name, endpoint, reason),
 	}
 }
 
@@ -132,8 +149,12 @@ func (g *generation) setRefused(endpoint, reason string) {
 func (g *generation) explain(ctx context.Context, err error) error {
 	e := provider.AsError(err)
 	if !lostConnection(e) {
+		if e.Source == provider.SourcePlugin && (e.Code == provider.CodeInternal || e.Code == provider.CodeProtocol) {
+			g.faults.Add(1)
+		}
 		return e
 	}
+	g.faults.Add(1)
 	timer := time.NewTimer(exitWait)
 	defer timer.Stop()
 	select {
@@ -187,19 +208,43 @@ func (g *generation) condemn(reason string) {
 	g.proc.kill()
 }
 
-// stopped is the error for a call that was cut off by the host itself.
+// stopped is the error for a call that was cut off by the host itself. One that
+// was cut off because its process had been replaced can be made again.
 func (g *generation) stopped(cause error) error {
+	if why := g.hurried.Load(); why != nil {
+		return g.unavailable(cause, "the call was cut off: "+*why)
+	}
 	return &provider.Error{
 		Code: provider.CodeShutdown, Source: provider.SourceHost, Cause: cause,
-		Message: fmt.Sprintf("provider %q was stopped before the call ended", g.name),
+		Message: fmt.Sprintf("provider %q was stopped before the call ended", g.spec.Name),
 	}
 }
 
 func (g *generation) unavailable(cause error, text string) error {
 	return &provider.Error{
 		Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Cause: cause,
-		Message: fmt.Sprintf("provider %q: %s", g.name, strings.TrimSpace(text)),
+		Message: fmt.Sprintf("provider %q: %s", g.spec.Name, strings.TrimSpace(text)),
 	}
+}
+
+// hurry ends the process although it has calls.
+func (g *generation) hurry(why string) {
+	g.hurrying.Do(func() {
+		g.hurried.Store(&why)
+		close(g.haste)
+	})
+}
+
+// wasUsed reports whether there were calls since it was asked last, or are now.
+func (g *generation) wasUsed() bool { return g.used.Swap(false) || g.inFlight() > 0 }
+
+// spoilt says how the process spoils calls by its own fault, "" if it does not.
+func (g *generation) spoilt() string {
+	faults, calls := g.faults.Load(), g.calls.Load()
+	if faults < faultLimit || float64(faults) < faultShare*float64(calls) {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d calls failed by the plugin's own fault", faults, calls)
 }
 
 // answers asks the process whether it works. It is false if the answer does not

@@ -12,7 +12,7 @@ import (
 )
 
 func newIdleGeneration() *generation {
-	return &generation{name: "x", drained: make(chan struct{}), suspect: make(chan struct{}, 1)}
+	return &generation{spec: Spec{Name: "x"}, drained: make(chan struct{}), suspect: make(chan struct{}, 1)}
 }
 
 func isClosed(c <-chan struct{}) bool {

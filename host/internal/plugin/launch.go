@@ -46,29 +46,43 @@ func isPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
+// plan says what process to launch.
+type plan struct {
+	spec Spec
+	// endpoints are opened with other configurations than they are open with.
+	endpoints []provider.EndpointConfig
+	// strict fails where the process refuses an endpoint that the present one has.
+	strict bool
+}
+
 // launch starts a process and brings it to the point where it takes calls: it
 // shook hands, is who its manifest says, is configured, has all endpoints, says
 // that it is healthy, and is published. On failure nothing of it is left.
-func (p *Provider) launch(ctx context.Context, id uint64) (*generation, error) {
+func (p *Provider) launch(ctx context.Context, id uint64, plan plan) (*generation, error) {
+	if err := plan.spec.check(plan.spec.Name); err != nil {
+		return nil, permanentError{err}
+	}
 	if err := takeStartSlot(ctx); err != nil {
 		return nil, err
 	}
 	defer startSlots.Release()
-	ctx, cancel := context.WithTimeout(ctx, p.spec.StartTimeout)
+	ctx, cancel := context.WithTimeout(ctx, plan.spec.StartTimeout)
 	defer cancel()
 
-	g, err := p.spawn(id)
+	g, err := p.spawn(id, plan.spec)
 	if err != nil {
 		return nil, err
 	}
+	p.setLive(g)
+	defer p.setLive(nil)
 	// go-plugin's start takes no context. Killing the process ends every wait
 	// for it, in the library and in the calls below.
-	defer context.AfterFunc(ctx, func() { g.proc.kill() })()
-	step, err := p.bringUp(ctx, g)
-	if err == nil && ctx.Err() == nil {
+	alive := context.AfterFunc(ctx, func() { g.proc.kill() })
+	step, err := p.bringUp(ctx, g, plan, alive)
+	if err == nil {
 		return g, nil
 	}
-	p.withdraw(g)
+	alive()
 	if lostConnection(provider.AsError(err)) {
 		within(ctx, exitWait, g.proc.finished) // it may be about to end
 	}
@@ -78,10 +92,18 @@ func (p *Provider) launch(ctx context.Context, id uint64) (*generation, error) {
 	return nil, p.explainStart(ctx, g, step, ended, err)
 }
 
+func (p *Provider) setLive(g *generation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live = g
+}
+
 // spawn prepares a generation whose process is not started yet.
-func (p *Provider) spawn(id uint64) (*generation, error) {
-	if err := checkExecutable(p.spec.Path); err != nil {
-		return nil, err
+func (p *Provider) spawn(id uint64, spec Spec) (*generation, error) {
+	if spec.Binary == nil {
+		if err := checkExecutable(spec.Path); err != nil {
+			return nil, err
+		}
 	}
 	sweepOnce.Do(func() { sweep("") })
 	dir, err := newPrivateDir("")
@@ -89,10 +111,10 @@ func (p *Provider) spawn(id uint64) (*generation, error) {
 		return nil, err
 	}
 	log := newProcessLog(p.log.Named("plugin"), p.keep)
-	proc := newProcess(p.spec.Path, environment(p.spec.Env, dir.tmp, p.log.GetLevel().String()), dir, log)
+	proc := newProcess(spec, dir, log, p.log.GetLevel().String())
 	g := &generation{
-		id: id, name: p.spec.Name, proc: proc, plugin: newClient(proc),
-		drained: make(chan struct{}), suspect: make(chan struct{}, 1),
+		id: id, spec: spec, since: time.Now(), proc: proc, plugin: newClient(proc),
+		drained: make(chan struct{}), suspect: make(chan struct{}, 1), haste: make(chan struct{}),
 	}
 	// Before anybody can learn that the process is gone: a caller who does and
 	// tries again must not meet it once more.
@@ -101,8 +123,9 @@ func (p *Provider) spawn(id uint64) (*generation, error) {
 }
 
 // bringUp takes the generation from start to publication. It returns the name
-// of the step that it was at.
-func (p *Provider) bringUp(ctx context.Context, g *generation) (string, error) {
+// of the step that it was at. alive takes back what kills the process when ctx
+// ends, and says whether that has not happened yet.
+func (p *Provider) bringUp(ctx context.Context, g *generation, plan plan, alive func() bool) (string, error) {
 	if err := g.connect(); err != nil {
 		return "the handshake", err
 	}
@@ -110,7 +133,7 @@ func (p *Provider) bringUp(ctx context.Context, g *generation) (string, error) {
 	if err != nil {
 		return "describe", err
 	}
-	if err := agree(p.spec.Manifest, m); err != nil {
+	if err := agree(g.spec.Manifest, m); err != nil {
 		return "describe", err
 	}
 	if err := p.configure(ctx, g); err != nil {
@@ -120,14 +143,19 @@ func (p *Provider) bringUp(ctx context.Context, g *generation) (string, error) {
 		return "opening its endpoints", err
 	}
 	defer p.endpoints.unlock()
-	if err := p.replay(ctx, g); err != nil {
+	if err := p.replay(ctx, g, plan); err != nil {
 		return "opening its endpoints", err
 	}
+	g.probing.Store(true)
 	if err := g.awaitHealth(ctx); err != nil {
 		return "health", err
 	}
+	if !alive() {
+		return "health", ctx.Err()
+	}
 	// Published with the gate held: an endpoint that is opened from now on goes
 	// to this process, one that was opened before is in it.
+	g.replaced = p.endpoints.replace(plan.endpoints)
 	p.publish(g)
 	return "", nil
 }
@@ -207,11 +235,11 @@ func operationNames(m provider.Manifest) string {
 
 // configure hands the provider block's settings to the process, if it has any.
 func (p *Provider) configure(ctx context.Context, g *generation) error {
-	declared := p.spec.Manifest.ProviderSettings
+	declared := g.spec.Manifest.ProviderSettings
 	if len(declared.Attributes) == 0 && len(declared.Blocks) == 0 {
 		return nil
 	}
-	diags, err := g.conn.Configure(ctx, provider.ProviderConfig{Settings: p.spec.Settings})
+	diags, err := g.conn.Configure(ctx, provider.ProviderConfig{Settings: g.spec.Settings})
 	if err != nil {
 		return err
 	}
@@ -250,12 +278,12 @@ func (p *Provider) explainStart(ctx context.Context, g *generation, step string,
 		return p.life.Err()
 	}
 	if isPermanent(err) {
-		return permanentError{fmt.Errorf("start of %s: %w", p.spec.Path, err)}
+		return permanentError{fmt.Errorf("start of %s: %w", g.spec.Path, err)}
 	}
-	text := "start of " + p.spec.Path
+	text := "start of " + g.spec.Path
 	switch noise := g.proc.out.explain(); {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		text += fmt.Sprintf(" took longer than %v (start_timeout), at the step %q", p.spec.StartTimeout, step)
+		text += fmt.Sprintf(" took longer than %v (start_timeout), at the step %q", g.spec.StartTimeout, step)
 		if noise != "" {
 			text += "; " + noise
 		}

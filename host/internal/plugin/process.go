@@ -16,6 +16,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/backplane-dev/backplane/host/internal/confine"
 )
 
 const (
@@ -33,27 +35,33 @@ var errKilledEarly = errors.New("the start was given up")
 // that the library negotiates and connects while the child's life, its pipes
 // and its process group stay ours: see the package comment.
 type process struct {
-	path string
+	spec Spec
 	env  []string
 	dir  *privateDir
 	out  *stdout
 	log  *processLog
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	killed bool // no start after a kill
-	forced bool // it was killed before it had ended
+	mu       sync.Mutex
+	cmd      *exec.Cmd
+	confined *confine.Process // nil if it is not, or not started
+	killed   bool             // no start after a kill
+	forced   bool             // it was killed before it had ended
 
 	lifeline *os.File      // held open as long as the host lives
 	onExit   func()        // called once, before exited is closed
 	exited   chan struct{} // closed once the process was reaped
 	finished chan struct{} // closed once its last output was read, soon after
 	state    *os.ProcessState
+	starved  bool // the kernel killed it for want of memory
 }
 
-func newProcess(path string, env []string, dir *privateDir, log *processLog) *process {
+func newProcess(spec Spec, dir *privateDir, log *processLog, logLevel string) *process {
+	var limits []string
+	if spec.Confine != nil {
+		limits = spec.Confine.Env()
+	}
 	return &process{
-		path: path, env: env, dir: dir, log: log, out: newStdout(log),
+		spec: spec, env: environment(spec.Env, limits, dir.tmp, logLevel), dir: dir, log: log, out: newStdout(log),
 		onExit: func() {}, exited: make(chan struct{}), finished: make(chan struct{}),
 	}
 }
@@ -74,23 +82,67 @@ func (p *process) Start(context.Context) error {
 	}
 	files, err := openPipes()
 	if err != nil {
-		return fmt.Errorf("make pipes for %s: %w", p.path, err)
+		return fmt.Errorf("make pipes for %s: %w", p.spec.Path, err)
 	}
-	cmd := exec.Command(p.path) // no context: the ladder in stop.go ends it
-	cmd.Env = append(p.env, files.env()...)
-	cmd.Dir = p.dir.tmp
-	cmd.Stdout, cmd.Stderr = files.stdoutW, files.stderrW
-	cmd.ExtraFiles = files.inherited()
-	cmd.SysProcAttr = ownGroup()
-	err = cmd.Start()
+	cmd, err := p.command(files)
+	if err == nil {
+		err = p.fork(cmd)
+	}
 	files.closeChildEnds()
 	if err != nil {
 		files.closeHostEnds()
-		return startError(p.path, err)
+		return startError(p.spec.Path, err)
 	}
 	p.cmd, p.lifeline = cmd, files.lifelineW
 	go p.watch(cmd, files)
 	return nil
+}
+
+// command says what to execute. It has no context: the ladder in stop.go ends it.
+func (p *process) command(files *pipes) (*exec.Cmd, error) {
+	name, inherited := p.spec.Path, files.inherited()
+	if b := p.spec.Binary; b != nil {
+		program, kept, err := b.Command(len(inherited))
+		if err != nil {
+			return nil, err
+		}
+		name, inherited = program, append(inherited, kept...)
+	}
+	cmd := exec.Command(name)
+	cmd.Args[0] = p.spec.Path // what it is called, wherever its bytes are kept
+	cmd.Env = append(p.env, files.env()...)
+	cmd.Dir = p.dir.tmp
+	cmd.Stdout, cmd.Stderr = files.stdoutW, files.stderrW
+	cmd.ExtraFiles = inherited
+	cmd.SysProcAttr = ownGroup()
+	return cmd, nil
+}
+
+// fork starts the command, confined as the spec says.
+func (p *process) fork(cmd *exec.Cmd) (err error) {
+	if p.spec.Confine == nil {
+		return cmd.Start()
+	}
+	p.confined, err = confine.Start(cmd, *p.spec.Confine, p.dir.path, filepath.Base(p.dir.path))
+	return err
+}
+
+// level is how the process is confined, nil if it is not.
+func (p *process) level() *confine.Level {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.confined == nil {
+		return nil
+	}
+	return &p.confined.Level
+}
+
+// remove removes what was made for the process. It has ended.
+func (p *process) remove() error {
+	p.mu.Lock()
+	confined := p.confined
+	p.mu.Unlock()
+	return errors.Join(confined.Remove(), p.dir.remove())
 }
 
 // watch reads the process's output to its end and reaps the process.
@@ -104,6 +156,7 @@ func (p *process) watch(cmd *exec.Cmd, files *pipes) {
 	})
 	_ = cmd.Wait() // its error is told by the state
 	p.state = cmd.ProcessState
+	p.starved = p.confined != nil && p.confined.OutOfMemory()
 	p.onExit()
 	close(p.exited)
 	_ = killGroup(cmd.Process) // what the process left behind
@@ -194,6 +247,9 @@ func (p *process) exit() string {
 	if p.state == nil {
 		return "unknown"
 	}
+	if p.starved {
+		return p.state.String() + " (it needed more memory than it is allowed)"
+	}
 	return p.state.String()
 }
 
@@ -216,7 +272,7 @@ func (p *process) ID() string {
 }
 
 // Name implements runner.Runner.
-func (p *process) Name() string { return filepath.Base(p.path) }
+func (p *process) Name() string { return filepath.Base(p.spec.Path) }
 
 // Stdout implements runner.Runner: it holds the handshake line and nothing else.
 func (p *process) Stdout() io.ReadCloser { return p.out.handshake }

@@ -10,36 +10,13 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
-
-// DefaultStartTimeout is the time from the start of a process until it takes
-// calls. Tens of milliseconds are usual.
-const DefaultStartTimeout = 10 * time.Second
-
-// Spec says which plugin to run and how.
-type Spec struct {
-	// Name of the provider in the configuration. The manifest must have it too.
-	Name string
-	// Path of the binary, see [Find].
-	Path string
-	// Manifest as [Describe] returned it. Every process must agree with it.
-	Manifest provider.Manifest
-	// Settings of the provider block, handed to every process if the manifest
-	// declares provider settings.
-	Settings provider.Settings
-	// Env is added to the plugin's environment, which holds nothing else of the
-	// host's but PATH, TZ, LANG and LC_ALL. Credentials do not belong here.
-	Env map[string]string
-	// StartTimeout bounds one start; 0 means DefaultStartTimeout.
-	StartTimeout time.Duration
-}
 
 // Provider is one configured plugin, through all of its processes. It is safe
 // for concurrent use. Only New makes one.
 type Provider struct {
-	spec      Spec
+	spec      atomic.Pointer[Spec] // what runs, or is to; never changed, only replaced
 	log       hclog.Logger
 	keep      *ring // the latest log lines of all processes
 	state     *state
@@ -47,8 +24,15 @@ type Provider struct {
 	current   atomic.Pointer[generation] // nil while there is no process that takes calls
 
 	probeEvery time.Duration
+	tick       time.Duration // how often idleness and trials are looked at
+
+	orders chan order    // changes, for the supervisor
+	wake   chan struct{} // a call wants a process
 
 	mu       sync.Mutex
+	draining []*generation // replaced ones that still finish calls
+	live     *generation   // the one that is starting, if any
+	told     notes
 	begun    bool
 	closing  bool
 	stopCtx  context.Context // bounds the stop; set when closing
@@ -67,16 +51,22 @@ func New(spec Spec, log hclog.Logger) *Provider {
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
-	if spec.StartTimeout <= 0 {
-		spec.StartTimeout = DefaultStartTimeout
-	}
+	spec.fill()
 	life, cancel := context.WithCancel(context.Background())
-	return &Provider{
-		spec: spec, log: log.Named(spec.Name), keep: newRing(logLines),
-		state: newState(), endpoints: newEndpoints(), probeEvery: probeEvery,
+	p := &Provider{
+		log: log.Named(spec.Name), keep: newRing(logLines),
+		state: newState(), endpoints: newEndpoints(), probeEvery: probeEvery, tick: lookEvery,
+		orders: make(chan order), wake: make(chan struct{}, 1),
 		life: life, cancel: cancel, first: make(chan struct{}), done: make(chan struct{}),
 	}
+	p.setSpec(spec)
+	return p
 }
+
+// Spec returns what the provider runs, or is to run.
+func (p *Provider) Spec() Spec { return *p.spec.Load() }
+
+func (p *Provider) setSpec(s Spec) { p.spec.Store(&s) }
 
 // Start starts the first process and returns once it takes calls, or with the
 // reason why it does not. What another try can mend (the process crashed, the
@@ -89,38 +79,26 @@ func (p *Provider) Start(ctx context.Context) error {
 	switch {
 	case p.closing:
 		p.mu.Unlock()
-		return fmt.Errorf("provider %q is stopped and cannot be started again", p.spec.Name)
+		return fmt.Errorf("provider %q is stopped and cannot be started again", p.Spec().Name)
 	case p.begun:
 		p.mu.Unlock()
-		return fmt.Errorf("provider %q was started already", p.spec.Name)
+		return fmt.Errorf("provider %q was started already", p.Spec().Name)
 	}
 	p.begun = true
 	p.mu.Unlock()
 
-	if err := p.checkSpec(); err != nil {
-		close(p.done)
-		p.fail(err)
-	} else {
-		go p.supervise()
-	}
+	go p.supervise()
 	select {
 	case <-p.first:
 	case <-ctx.Done():
-		return fmt.Errorf("provider %q is not ready yet: %w", p.spec.Name, context.Cause(ctx))
+		return fmt.Errorf("provider %q is not ready yet: %w", p.Spec().Name, context.Cause(ctx))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.firstErr != nil {
-		return fmt.Errorf("provider %q: %w", p.spec.Name, p.firstErr)
+		return fmt.Errorf("provider %q: %w", p.Spec().Name, p.firstErr)
 	}
 	return nil
-}
-
-func (p *Provider) checkSpec() error {
-	if err := CheckName(p.spec.Manifest, p.spec.Name, p.spec.Path); err != nil {
-		return err
-	}
-	return checkEnv(p.spec.Env)
 }
 
 // settle reports the result of the first start to Start.
@@ -158,7 +136,7 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 	}
 	// The rest is bounded: kill and clean up.
 	if !within(context.Background(), killWait+cleanUpLimit, p.done) {
-		return fmt.Errorf("provider %q: its process could not be ended: %w", p.spec.Name, context.Cause(ctx))
+		return fmt.Errorf("provider %q: its process could not be ended: %w", p.Spec().Name, context.Cause(ctx))
 	}
 	return nil
 }
@@ -173,28 +151,5 @@ func (p *Provider) stopContext() context.Context {
 	return p.stopCtx
 }
 
-// Manifest returns the manifest that the provider was made with.
-func (p *Provider) Manifest() provider.Manifest { return p.spec.Manifest }
-
-// Status returns a snapshot for the operator, with the latest log lines if
-// withLog is set.
-func (p *Provider) Status(withLog bool) status.Provider {
-	now, _ := p.state.get()
-	manifest := p.spec.Manifest
-	s := status.Provider{
-		Name: p.spec.Name, Version: manifest.Version, Path: p.spec.Path,
-		State: now.name, Reason: now.reason, Since: now.since,
-		Generation: now.generation, Restarts: now.restarts, LastExit: now.lastExit,
-		Endpoints: p.endpoints.ids(),
-	}
-	if manifest.Name != "" {
-		s.Manifest = &manifest
-	}
-	if g := p.current.Load(); g != nil {
-		s.PID, s.InFlight = g.proc.pid(), g.inFlight()
-	}
-	if withLog {
-		s.Log = p.keep.last(logLines)
-	}
-	return s
-}
+// Manifest returns the manifest of what the provider runs.
+func (p *Provider) Manifest() provider.Manifest { return p.spec.Load().Manifest }

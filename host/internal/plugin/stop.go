@@ -42,6 +42,32 @@ func (g *generation) stop(ctx context.Context, log hclog.Logger) {
 	g.destroy(log)
 }
 
+// retire ends a generation that was replaced, once its calls have finished, its
+// drain timeout has passed, it is in the way, or life has ended; then stop bounds
+// the rest.
+func (g *generation) retire(life context.Context, stop func() context.Context, log hclog.Logger) {
+	timer := time.NewTimer(g.spec.DrainTimeout)
+	defer timer.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	select {
+	case <-g.drained:
+	case <-g.proc.exited:
+	case <-timer.C:
+		g.hurry("its process was replaced, and drain_timeout of " + g.spec.DrainTimeout.String() + " is over")
+		cancel()
+	case <-g.haste:
+		cancel()
+	case <-life.Done():
+		ctx = stop()
+	}
+	if n := g.inFlight(); n > 0 && ctx.Err() != nil {
+		log.Warn("calls are cut off: their process was replaced", "generation", g.id, "calls", n)
+	}
+	g.stop(ctx, log)
+	log.Info("replaced process is stopped", "generation", g.id, "exit", g.proc.exit())
+}
+
 // awaitLeases waits for the calls in flight.
 func (g *generation) awaitLeases(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -53,7 +79,11 @@ func (g *generation) awaitLeases(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	within(ctx, leaseLimit, g.drained)
+	limit := leaseLimit
+	if _, bounded := ctx.Deadline(); bounded {
+		limit = g.spec.DrainTimeout
+	}
+	within(ctx, limit, g.drained)
 }
 
 // announce tells the process that it is about to be stopped, so that it can
@@ -88,7 +118,7 @@ func (g *generation) destroy(log hclog.Logger) {
 	if err != nil {
 		log.Error("go-plugin does not let go of the provider's process", "pid", g.proc.pid(), "error", err)
 	}
-	if err := g.proc.dir.remove(); err != nil {
+	if err := g.proc.remove(); err != nil {
 		log.Warn("cannot remove the plugin's directory", "directory", g.proc.dir.path, "error", err)
 	}
 }

@@ -8,95 +8,230 @@ import (
 	"github.com/backplane-dev/backplane/host/status"
 )
 
-// supervise is the life of a provider: start a process, serve with it until it
-// ends, wait, start the next. It returns when the provider is stopped or cannot
-// ever work. It is the only goroutine that starts and ends processes.
+// lookEvery is how often idleness and trials are looked at.
+const lookEvery = time.Second
+
+// supervisor is the one goroutine that starts and ends a provider's processes,
+// and what it alone knows.
+type supervisor struct {
+	*Provider
+	wait     backoff
+	crashes  crashes
+	previous *Spec  // what a rollback goes back to; nil if nothing
+	trial    *trial // nil if there is none
+	reason   string // why there is no process
+	again    bool   // there was one, or a try
+	asleep   bool   // there need be no process until a call wants one
+}
+
+// supervise is the life of a provider: get a process, serve with it until it
+// ends, get the next. It returns when the provider is stopped.
 func (p *Provider) supervise() {
 	defer close(p.done)
 	defer p.remains.Wait()
-	var wait backoff
-	var reason string // why there is no process any more
-	for again := false; ; again = true {
-		g, err := p.startNext(again, reason)
-		var ready time.Duration
-		switch {
-		case p.life.Err() != nil:
-			if g != nil {
-				p.end(g)
-			}
-			return
-		case isPermanent(err):
-			p.fail(err)
-			return
-		case err != nil:
-			reason = err.Error()
-			p.log.Error("provider did not start", "error", err)
-		default:
-			p.settle(nil)
-			since := time.Now()
-			if !p.serve(g) {
-				return
-			}
-			ready = time.Since(since)
-			reason = p.crashed(g)
-		}
-		delay := wait.next(ready)
-		p.state.set(status.ProviderBackoff, reason, time.Now().Add(delay))
-		p.settle(err)
-		if !p.pause(delay) {
+	s := &supervisor{Provider: p, asleep: p.Spec().Lazy}
+	defer s.closeBinaries()
+	for {
+		g := s.obtain()
+		if g == nil || !s.serve(g) {
 			return
 		}
 	}
 }
 
-// startNext launches the next process and publishes it. The reason says what
-// became of the one before.
-func (p *Provider) startNext(again bool, reason string) (*generation, error) {
-	id := p.state.countStart(again)
-	p.state.set(status.ProviderStarting, reason, time.Time{})
+func (s *supervisor) closeBinaries() {
+	previous := s.previous
+	s.previous = nil
+	for _, spec := range []*Spec{previous, s.spec.Load()} {
+		if spec != nil && spec.Binary != nil {
+			_ = spec.Binary.Close() // nothing was written
+		}
+	}
+}
+
+// obtain returns the next generation, published, when it is time for one and
+// there is one. It returns nil if the provider was stopped.
+func (s *supervisor) obtain() *generation {
+	for {
+		if g, ok := s.restIfNeeded(); g != nil || !ok {
+			return g
+		}
+		g, err := s.startNext()
+		switch {
+		case s.life.Err() != nil:
+			if g != nil {
+				s.end(g)
+			}
+			return nil
+		case err == nil:
+			s.settle(nil)
+			return g
+		case isPermanent(err):
+			s.fail(err)
+		default:
+			s.log.Error("provider did not start", "error", err)
+			s.crashedOrFailed(err.Error(), 0)
+			s.settle(err)
+		}
+	}
+}
+
+// restIfNeeded waits until it is time to start a process. It returns a
+// generation if a change made one meanwhile; ok is false if the provider was
+// stopped.
+func (s *supervisor) restIfNeeded() (g *generation, ok bool) {
+	if s.asleep {
+		s.state.set(status.ProviderIdle, "no call needs it", time.Time{})
+		s.settle(nil)
+		g, ok = s.rest(nil, s.wake)
+		s.asleep, s.reason, s.again = false, "", false
+		return g, ok
+	}
+	switch now, _ := s.state.get(); now.name {
+	case status.ProviderFailed:
+		return s.rest(nil, nil)
+	case status.ProviderBackoff, status.ProviderQuarantined:
+		delay := max(time.Until(now.next), 0)
+		if delay > 0 {
+			s.log.Info("provider starts again", "in", delay.Round(time.Millisecond))
+		}
+		return s.rest(time.After(delay), nil)
+	default:
+		return nil, s.life.Err() == nil
+	}
+}
+
+// rest waits without a process for the time to start the next, for a call that
+// wants one, or for a change, which it carries out. It returns the generation if
+// that made one; ok is false if the provider was stopped.
+func (s *supervisor) rest(next <-chan time.Time, wake <-chan struct{}) (g *generation, ok bool) {
+	for {
+		select {
+		case <-s.life.Done():
+			return nil, false
+		case <-next:
+			return nil, true
+		case <-wake:
+			return nil, true
+		case o := <-s.orders:
+			before, _ := s.state.get()
+			if g := s.carryOut(o, nil); g != nil {
+				s.settle(nil)
+				return g, true
+			}
+			s.state.set(before.name, before.reason, before.next)
+		}
+	}
+}
+
+// startNext launches the next process and publishes it.
+func (s *supervisor) startNext() (*generation, error) {
+	id := s.state.countStart(s.again)
+	s.state.set(status.ProviderStarting, s.reason, time.Time{})
+	s.again = true
 	begin := time.Now()
-	g, err := p.launch(p.life, id)
-	p.state.setFailing(err != nil)
+	g, err := s.launch(s.life, id, plan{spec: s.Spec()})
+	s.state.setFailing(err != nil)
 	if err == nil {
-		p.log.Info("provider is ready", "version", p.spec.Manifest.Version, "pid", g.proc.pid(), "generation", id, "after", time.Since(begin).Round(time.Millisecond))
+		s.log.Info("provider is ready", "version", g.spec.Manifest.Version, "pid", g.proc.pid(), "generation", id, "after", time.Since(begin).Round(time.Millisecond))
 	}
 	return g, err
 }
 
-// serve watches a published generation. It returns true if the process ended by
-// itself, or was of no use any more, and false if the provider was stopped.
-func (p *Provider) serve(g *generation) (crashed bool) {
-	probe := time.NewTicker(p.probeEvery)
+// serve watches a published generation, and those that replace it. It returns
+// true when the provider needs another process, and false if it was stopped.
+func (s *supervisor) serve(g *generation) (again bool) {
+	probe, tick := time.NewTicker(s.probeEvery), time.NewTicker(s.tick)
 	defer probe.Stop()
-	misses := 0
+	defer tick.Stop()
+	since, misses, idleSince := time.Now(), 0, time.Now()
+	replaced := func(next *generation) {
+		if next != nil {
+			g, since, misses, idleSince = next, time.Now(), 0, time.Now()
+		}
+	}
 	for {
 		select {
 		case <-g.proc.exited:
-			p.withdraw(g)
-			if p.life.Err() == nil {
-				return true
+			return s.lost(g, time.Since(since))
+		case <-s.life.Done():
+			s.end(g)
+			return false
+		case o := <-s.orders:
+			next := s.carryOut(o, g)
+			if next == nil && g.stopping.Load() { // it made way for one that did not start
+				return s.life.Err() == nil
 			}
-			p.end(g)
-			return false
-		case <-p.life.Done():
-			p.end(g)
-			return false
+			replaced(next)
 		case <-g.suspect:
-			if !g.answers(p.life) && p.life.Err() == nil {
+			if !g.answers(s.life) && s.life.Err() == nil {
 				g.condemn("it lost its connection and does not answer")
 			}
 		case <-probe.C:
-			if g.answers(p.life) {
+			if g.answers(s.life) {
 				misses = 0
-			} else if misses++; misses == probeMisses && p.life.Err() == nil {
+			} else if misses++; misses == probeMisses && s.life.Err() == nil {
 				g.condemn(fmt.Sprintf("it did not answer %d times in a row", misses))
+			}
+		case <-tick.C:
+			if why := g.spoilt(); s.onTrial() && why != "" {
+				replaced(s.retreat(g, why))
+			}
+			if g.wasUsed() {
+				idleSince = time.Now()
+			}
+			if limit := g.spec.IdleStop; limit > 0 && time.Since(idleSince) >= limit && s.trial == nil {
+				s.sendToSleep(g)
+				return s.life.Err() == nil
 			}
 		}
 	}
 }
 
+// lost decides what comes after a process that ended by itself, or that the host
+// had to kill. It returns false if the provider was stopped.
+func (s *supervisor) lost(g *generation, ready time.Duration) bool {
+	s.withdraw(g)
+	if s.life.Err() != nil {
+		s.end(g)
+		return false
+	}
+	s.reason = s.crashed(g)
+	if s.onTrial() {
+		s.rollback(s.reason)
+		return true // what worked before starts at once
+	}
+	s.crashedOrFailed(s.reason, ready)
+	return true
+}
+
+// crashedOrFailed notes a crash or a failed start and enters backoff or
+// quarantine. ready is how long the process took calls.
+func (s *supervisor) crashedOrFailed(reason string, ready time.Duration) {
+	s.reason = reason
+	quarantine := s.crashes.add(time.Now())
+	s.noteCrashes()
+	if !quarantine {
+		s.state.set(status.ProviderBackoff, reason, time.Now().Add(s.wait.next(ready)))
+		return
+	}
+	s.log.Error("provider crashed too often and is quarantined", "crashes", s.crashes.count(time.Now()), "within", crashWindow, "next_try_in", quarantineTime)
+	reason = fmt.Sprintf("%d crashes within %v; the next try is in %v, or now with: backplane providers restart %s; the last: %s",
+		s.crashes.count(time.Now()), crashWindow, quarantineTime, s.Spec().Name, reason)
+	s.state.set(status.ProviderQuarantined, reason, time.Now().Add(quarantineTime))
+}
+
+// sendToSleep stops a process that no call needs. A call that comes meanwhile
+// waits for the next one.
+func (s *supervisor) sendToSleep(g *generation) {
+	s.asleep = true
+	s.state.set(status.ProviderIdle, "no call needed it", time.Time{})
+	s.end(g)
+}
+
 // publish makes g the generation that takes calls.
 func (p *Provider) publish(g *generation) {
+	g.published.Store(true)
 	p.current.Store(g)
 	if g.proc.hasExited() { // its own withdrawal came before the publication
 		p.withdraw(g)
@@ -129,26 +264,9 @@ func (p *Provider) end(g *generation) {
 	p.log.Info("provider is stopped", "generation", g.id, "exit", g.proc.exit())
 }
 
-// fail ends the provider for good: nothing but another configuration or binary
-// can help.
+// fail says that nothing but another configuration or binary can help.
 func (p *Provider) fail(err error) {
 	p.log.Error("provider cannot work", "error", err)
 	p.state.set(status.ProviderFailed, err.Error(), time.Time{})
 	p.settle(err)
-}
-
-// pause waits for the next start. It returns false if the provider was stopped.
-func (p *Provider) pause(delay time.Duration) bool {
-	if delay == 0 {
-		return p.life.Err() == nil
-	}
-	p.log.Info("provider starts again", "in", delay.Round(time.Millisecond))
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-p.life.Done():
-		return false
-	}
 }
