@@ -30,7 +30,7 @@ func described(t testing.TB, r *http.Request, body []byte) *openapi3filter.Reque
 		t.Fatal(err)
 	}
 	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	path := []string{"/models", "/models/{id}", "/models/{id}/inference"}[min(len(parts), 3)-1]
+	path := []string{"/models", "/models/{id}", "/models/{id}/" + parts[len(parts)-1]}[min(len(parts), 3)-1]
 	params := map[string]string{}
 	if len(parts) > 1 {
 		params["id"] = parts[1]

@@ -31,6 +31,8 @@ func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.R
 	switch req.Operation {
 	case opInfer:
 		return e.infer(ctx, req)
+	case opInferBatch:
+		return e.inferBatch(ctx, req)
 	case opModelInfo:
 		return e.modelInfo(ctx, req)
 	default:
@@ -115,6 +117,11 @@ func checkInference(fields map[string]json.RawMessage) error {
 	if len(inputs) == 0 || inputs[0] != '"' && inputs[0] != '{' {
 		return invalid("inputs", `field "inputs" is required: a text or an object`)
 	}
+	return noStream(fields)
+}
+
+// noStream refuses a wish for a stream.
+func noStream(fields map[string]json.RawMessage) error {
 	if stream, ok := fields["stream"]; ok && string(stream) != "false" && string(stream) != "null" {
 		e := provider.Errorf(provider.CodeUnsupported, `the protocol has no streams; leave "stream" out`)
 		e.Param = "stream"
@@ -131,7 +138,7 @@ func (e *endpoint) run(ctx context.Context, req *provider.Request, model string,
 		return nil, nil, provider.Meta{}, err
 	}
 	out := &outcome{}
-	if err := json.Unmarshal(data, out); err != nil || len(out.Outputs) == 0 || out.Outputs[0] != '"' && out.Outputs[0] != '{' {
+	if err := json.Unmarshal(data, out); err != nil || !out.there() {
 		return nil, nil, provider.Meta{}, resp.Unexpected(data, `an answer with "outputs", a text or an object`)
 	}
 	meta := resp.Meta()

@@ -40,8 +40,12 @@ func TestDocumentedErrorsAreClassified(t *testing.T) {
 			w.WriteHeader(c.Status)
 			_, _ = io.WriteString(w, body)
 		}))
-		for _, op := range []string{provider.OpChat, opInfer, provider.OpModels, opModelInfo} {
-			_, err := conn.Call(t.Context(), plugintest.Request(op, `{"model":"m","inputs":"a","messages":[{"role":"user","content":"a"}]}`))
+		for _, op := range []string{provider.OpChat, opInfer, opInferBatch, provider.OpModels, opModelInfo} {
+			inputs := `"a"`
+			if op == opInferBatch {
+				inputs = `["a"]`
+			}
+			_, err := conn.Call(t.Context(), plugintest.Request(op, `{"model":"m","inputs":`+inputs+`,"messages":[{"role":"user","content":"a"}]}`))
 			e := plugintest.WantError(t, err, c.Want.Code)
 			after, _ := time.ParseDuration(c.Want.RetryAfter) // "" is none
 			if e.StatusCode != c.Status || e.Type != c.Want.Type || e.Param != c.Want.Param || e.RetryAfter != after ||

@@ -9,8 +9,9 @@ import (
 
 // The operations beside the well-known ones.
 const (
-	opInfer     = "infer"
-	opModelInfo = "model.info"
+	opInfer      = "infer"
+	opInferBatch = "infer.batch"
+	opModelInfo  = "model.info"
 )
 
 // dialect holds what connects to the server: the translation is this package's.
@@ -39,6 +40,7 @@ func (llvm) Describe() provider.Manifest {
 		Operations: []provider.Operation{
 			{Name: provider.OpChat, Modes: call, Description: "Answers a conversation, sent as one text."},
 			{Name: opInfer, Modes: call, Description: "Runs a model on a text or an object."},
+			{Name: opInferBatch, Modes: call, Description: "Runs a model on several texts or objects."},
 			{Name: provider.OpModels, Modes: call, Description: "Lists the models."},
 			{Name: opModelInfo, Modes: call, Description: "Whether a model is loaded, and what the server says of it."},
 		},

@@ -44,6 +44,7 @@ func profile() providertest.Profile {
 		},
 		Samples: []providertest.Sample{
 			{Operation: opInfer, Mode: provider.ModeCall, Body: `{"inputs":"{{prompt}}"}`, Want: []string{`"outputs":"{{prompt}}"`}},
+			{Operation: opInferBatch, Mode: provider.ModeCall, Body: `{"inputs":["{{prompt}}","b"]}`, Want: []string{`"outputs":"{{prompt}}"`}},
 			{Operation: opModelInfo, Mode: provider.ModeCall, Body: `{"model":"{{model}}"}`, Want: []string{"loaded"}},
 		},
 	}

@@ -37,6 +37,11 @@ type outcome struct {
 	Metadata metadata        `json:"metadata"`
 }
 
+// there reports whether an answer has outputs, a text or an object.
+func (o *outcome) there() bool {
+	return len(o.Outputs) > 0 && (o.Outputs[0] == '"' || o.Outputs[0] == '{')
+}
+
 // metadata is what is looked at of the answer's metadata.
 type metadata struct {
 	FinishReason string `json:"finish_reason"`

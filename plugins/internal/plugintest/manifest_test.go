@@ -27,7 +27,7 @@ var offered = map[string]string{
 	"ollama-clean": "chat* completions* embeddings models",
 	"ovms":         "infer infer.binary^ predict model.metadata model.status model.ready server.ready chat* completions* embeddings rerank config.status config.reload",
 	"s3-kit":       "object.put^ object.get^ object.head object.list object.delete object.copy object.presign bucket.list bucket.create",
-	"llvm":         "infer chat models model.info",
+	"llvm":         "infer infer.batch chat models model.info",
 	"echo":         "chat*",
 }
 

@@ -14,10 +14,11 @@ import (
 // request is the body of an inference.
 type request struct {
 	Inputs      json.RawMessage `json:"inputs"`
-	MaxTokens   *int            `json:"max_tokens"`
-	Temperature *float64        `json:"temperature"`
-	TopK        *int            `json:"top_k"`
-	TopP        *float64        `json:"top_p"`
+	list        []json.RawMessage
+	MaxTokens   *int     `json:"max_tokens"`
+	Temperature *float64 `json:"temperature"`
+	TopK        *int     `json:"top_k"`
+	TopP        *float64 `json:"top_p"`
 	Params      struct {
 		Stop []string `json:"stop"`
 		Seed *int64   `json:"seed"`
@@ -34,20 +35,70 @@ type badRequest struct{ param, message string }
 func (e *badRequest) Error() string { return e.message }
 
 func (s *server) infer(w http.ResponseWriter, r *http.Request) {
-	m := s.find(w, r)
+	m := s.ready(w, r)
 	if m == nil {
 		return
+	}
+	in, err := read(w, r)
+	if !refused(w, err) && !refused(w, in.checkInput("inputs", in.Inputs)) {
+		if len(in.Inputs) > MaxInputBytes {
+			fail(w, http.StatusRequestEntityTooLarge, "request_too_large", "inputs", tooLong)
+			return
+		}
+		answer := in.answer(m)
+		answer["model_id"] = m.ID
+		reply(w, http.StatusOK, answer)
+	}
+}
+
+// batch runs the model on each of several inputs. One that is too long for the
+// model fails alone.
+func (s *server) batch(w http.ResponseWriter, r *http.Request) {
+	m := s.ready(w, r)
+	if m == nil {
+		return
+	}
+	in, err := read(w, r)
+	if refused(w, err) || refused(w, in.checkList()) {
+		return
+	}
+	results := []map[string]any{}
+	for _, input := range in.list {
+		one := *in
+		one.Inputs = input
+		if len(input) > MaxInputBytes {
+			results = append(results, map[string]any{"error": map[string]string{"type": "request_too_large", "message": tooLong}})
+			continue
+		}
+		results = append(results, one.answer(m))
+	}
+	reply(w, http.StatusOK, map[string]any{"model_id": m.ID, "results": results})
+}
+
+// tooLong is the error of an input that is too large for the models.
+var tooLong = fmt.Sprintf("the model takes no inputs of over %d bytes", MaxInputBytes)
+
+// ready finds the model that the path names, or answers why it cannot be used.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) *Model {
+	m := s.find(w, r)
+	if m == nil {
+		return nil
 	}
 	switch m.Status {
 	case "loading":
 		w.Header().Set("Retry-After", "2")
 		fail(w, http.StatusServiceUnavailable, "model_loading", "", "the model is being loaded")
-		return
+		return nil
 	case "failed":
 		fail(w, http.StatusConflict, "model_failed", "", "the model could not be loaded")
-		return
+		return nil
+	default:
+		return m
 	}
-	in, err := read(w, r)
+}
+
+// refused answers a request that is wrong, and reports whether it is.
+func refused(w http.ResponseWriter, err error) bool {
 	var tooLarge *http.MaxBytesError
 	var bad *badRequest
 	switch {
@@ -57,9 +108,8 @@ func (s *server) infer(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid_request", bad.param, bad.message)
 	case err != nil:
 		fail(w, http.StatusBadRequest, "invalid_request", "", err.Error())
-	default:
-		reply(w, http.StatusOK, in.answer(m))
 	}
+	return err != nil
 }
 
 // read reads and checks a request.
@@ -97,11 +147,30 @@ func wrongType(err error) error {
 	return err
 }
 
+// checkInput reports an input that is no text and no object.
+func (in *request) checkInput(param string, input json.RawMessage) error {
+	if len(input) == 0 || input[0] != '"' && input[0] != '{' {
+		return &badRequest{param, "must be a text or an object"}
+	}
+	return nil
+}
+
+// checkList reads the inputs of a batch.
+func (in *request) checkList() error {
+	if json.Unmarshal(in.Inputs, &in.list) != nil || len(in.list) == 0 {
+		return &badRequest{"inputs", "must be a list of texts or objects"}
+	}
+	for i, input := range in.list {
+		if err := in.checkInput(fmt.Sprintf("inputs[%d]", i), input); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // check reports values out of bounds.
 func (in *request) check() error {
 	switch {
-	case len(in.Inputs) == 0 || in.Inputs[0] != '"' && in.Inputs[0] != '{':
-		return &badRequest{"inputs", "must be a text or an object"}
 	case in.MaxTokens != nil && *in.MaxTokens < 1:
 		return &badRequest{"max_tokens", "must be at least 1"}
 	case in.Temperature != nil && *in.Temperature < 0:
@@ -119,7 +188,7 @@ func (in *request) check() error {
 func (in *request) answer(m *Model) map[string]any {
 	var text string
 	if json.Unmarshal(in.Inputs, &text) != nil { // an object: back as it came
-		return map[string]any{"model_id": m.ID, "outputs": in.Inputs, "metadata": map[string]any{"finish_reason": "stop"}}
+		return map[string]any{"outputs": in.Inputs, "metadata": map[string]any{"finish_reason": "stop"}}
 	}
 	output, reason := m.Run(text), "stop"
 	for _, stop := range in.Params.Stop {
@@ -130,7 +199,7 @@ func (in *request) answer(m *Model) map[string]any {
 	if words := strings.SplitAfter(output, " "); in.MaxTokens != nil && len(words) > *in.MaxTokens {
 		output, reason = strings.Join(words[:*in.MaxTokens], ""), "length"
 	}
-	return map[string]any{"model_id": m.ID, "outputs": output, "metadata": map[string]any{
+	return map[string]any{"outputs": output, "metadata": map[string]any{
 		"finish_reason": reason,
 		"usage":         map[string]int{"input_tokens": len(strings.Fields(text)), "output_tokens": len(strings.Fields(output))},
 	}}

@@ -11,8 +11,12 @@ import (
 	"strings"
 )
 
-// MaxRequestBytes is the largest body of a request.
-const MaxRequestBytes = 32 << 20
+// MaxRequestBytes is the largest body of a request, MaxInputBytes the largest
+// input of these models.
+const (
+	MaxRequestBytes = 32 << 20
+	MaxInputBytes   = 8 << 20
+)
 
 // Model is a model of the server.
 type Model struct {
@@ -48,6 +52,7 @@ func New(key string, models []Model) http.Handler {
 	mux.HandleFunc("/models", s.only(http.MethodGet, s.list))
 	mux.HandleFunc("/models/{id}", s.only(http.MethodGet, s.info))
 	mux.HandleFunc("/models/{id}/inference", s.only(http.MethodPost, s.infer))
+	mux.HandleFunc("/models/{id}/batch", s.only(http.MethodPost, s.batch))
 	mux.HandleFunc("/", s.only("", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "not_found", "", "there is nothing at "+r.URL.Path)
 	}))
