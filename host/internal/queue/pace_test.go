@@ -1,0 +1,144 @@
+package queue
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// levels is a pacer whose models have a level, which the test sets; without one
+// they have as much as they want.
+type levels struct {
+	left   map[string]int64
+	ready  time.Time // when the test will have raised them
+	booked []int64
+	asked  int
+}
+
+// Take is asked by the queue.
+func (l *levels) Take(now time.Time, model string, tokens int64) time.Duration {
+	l.asked++
+	left, ok := l.left[model]
+	if ok && left < tokens {
+		return max(l.ready.Sub(now), time.Nanosecond)
+	}
+	if ok {
+		l.left[model] -= tokens
+	}
+	l.booked = append(l.booked, tokens)
+	return 0
+}
+
+func TestAModelOverItsPaceHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 3, Size: 10})
+		pacer := &levels{left: map[string]int64{"slow": 10}, ready: time.Now().Add(time.Minute)}
+		q.SetPacer(pacer)
+		big := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 20})
+		small := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 5})
+		other := ask(t.Context(), q, Ticket{Model: "fast", Tokens: 1000})
+		own := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 1000, Ungated: true})
+		if big.done() || small.done() || !other.done() || !own.done() {
+			t.Fatalf("big %v, small %v, other %v, own key %v; want the latter two to run", big.done(), small.done(), other.done(), own.done())
+		}
+		pacer.left["slow"] = 26
+		time.Sleep(time.Minute - 1)
+		synctest.Wait()
+		if big.done() {
+			t.Fatal("the pacer was asked before its time")
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		if !big.done() || small.done() {
+			t.Fatalf("big %v, small %v; want the first to have the last slot", big.done(), small.done())
+		}
+		big.slot().Release()
+		synctest.Wait()
+		if !small.done() || small.err() != nil {
+			t.Errorf("the second was not served: %v", small.err())
+		}
+		if got := q.Stats(); got.InFlight != 3 {
+			t.Errorf("stats %+v, want three running", got)
+		}
+	})
+}
+
+func TestTheQueueLooksAgainWhenLevelsChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 3, Size: 10})
+		pacer := &levels{left: map[string]int64{"slow": 0}, ready: time.Now().Add(time.Hour)}
+		q.SetPacer(pacer)
+		first := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 5})
+		pacer.left["slow"] = 5
+		q.Wake()
+		synctest.Wait()
+		if !first.done() {
+			t.Fatal("the queue did not wake up")
+		}
+		second := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 5})
+		q.SetPacer(nil)
+		synctest.Wait()
+		if !second.done() {
+			t.Error("a request waits for a pacer that is gone")
+		}
+	})
+}
+
+func TestWhoLeavesDoesNotHoldUpItsModel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 3, Size: 10})
+		q.SetPacer(&levels{left: map[string]int64{"slow": 10}, ready: time.Now().Add(time.Hour)})
+		ctx, cancel := contextOf(t)
+		ask(ctx, q, Ticket{Model: "slow", Tokens: 20})
+		small := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 10})
+		cancel()
+		synctest.Wait()
+		if !small.done() {
+			t.Error("a request waits for one that has left")
+		}
+	})
+}
+
+func TestWhoWaitsForAPaceIsNotAskedForAllTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 1000})
+		pacer := &levels{left: map[string]int64{"slow": 0}, ready: time.Now().Add(time.Hour)}
+		q.SetPacer(pacer)
+		for range 100 {
+			ask(t.Context(), q, Ticket{Model: "slow", Tokens: 1})
+		}
+		for range 100 {
+			slot, err := q.Acquire(t.Context(), Ticket{Seq: q.Number(), Model: "fast"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			slot.Release()
+		}
+		if pacer.asked > 102 {
+			t.Errorf("the pacer was asked %d times, want once for the slow model and once for each other request", pacer.asked)
+		}
+		q.Close()
+	})
+}
+
+// TestABookedPaceIsUsed lets the pacer refuse in the middle of a line: it must
+// not be asked for anybody who does not go then.
+func TestABookedPaceIsUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 2, Size: 10})
+		pacer := &levels{}
+		q.SetPacer(pacer)
+		for i := range 6 {
+			ask(t.Context(), q, Ticket{Tokens: int64(i)})
+		}
+		if got := q.InFlight(); got != 2 || len(pacer.booked) != 2 {
+			t.Errorf("%d run, booked %v; want what runs to be booked", got, pacer.booked)
+		}
+		q.Close()
+	})
+}
