@@ -41,7 +41,7 @@ func (r *run) newAttempt(number int, now time.Time, slot queue.Slot, permit circ
 	if r.mode == provider.ModeCall {
 		a.req.Timeout = r.attemptTime(now)
 	}
-	if l := r.attemptLimit(); l.figure > 0 {
+	if l := r.limits().attempt; l != nil {
 		if at := now.Add(l.figure); r.end.IsZero() || at.Before(r.end) {
 			a.scope.arm(l, at)
 		}
@@ -72,8 +72,12 @@ func (a *attempt) returned(err **provider.Error) {
 	a.r.report.ProviderTime += took
 	a.r.lastEnd = now
 	a.feel(took, now, *err)
-	if *err != nil || a.r.mode == provider.ModeCall {
-		a.end(*err, now)
+	switch {
+	case *err != nil:
+		a.end(*err, nil, now)
+	case a.r.mode == provider.ModeCall:
+		a.observe(a.r.resp.RateLimits, now)
+		a.end(nil, a.r.resp.Usage, now)
 	}
 }
 
@@ -131,7 +135,11 @@ func (a *attempt) commit() *provider.Error {
 // end gives slot and permit back, with what err says about the service; nil is
 // success. It is called once: by run if the attempt is over then, otherwise by
 // the tail.
-func (a *attempt) end(err *provider.Error, now time.Time) {
+func (a *attempt) end(err *provider.Error, usage *provider.Usage, now time.Time) {
+	if err != nil {
+		a.observe(err.RateLimits, now)
+	}
+	a.settle(err, usage, now)
 	pause := a.pause(err, now)
 	outcome := a.outcome(err, now) // asks the scope
 	a.scope.end()

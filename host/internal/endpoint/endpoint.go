@@ -52,7 +52,7 @@ type Config struct {
 // budget and numbers. It is safe for concurrent use.
 type Endpoint struct {
 	id, provider string
-	operations   map[string]provider.Operation
+	operations   map[string]*provider.Operation
 	manifest     provider.Manifest
 	backend      Backend
 	observer     Observer
@@ -64,6 +64,7 @@ type Endpoint struct {
 	stats    *stats.Recorder
 	pulse    pulse
 	key      keyRest
+	pacing   *pacing
 	adapt    atomic.Pointer[adapt.Limit] // nil if it is off
 
 	closing context.Context // ends with Close
@@ -76,27 +77,35 @@ type settings struct {
 	model    string
 	revision uint64
 	retry    *retry.Policy
+	limits   [3]timeLimits // by mode: call, stream, transfer
+}
+
+func newSettings(p config.Policy, model string, revision uint64, budget *retry.Budget) *settings {
+	return &settings{
+		policy: p, model: model, revision: revision, retry: retry.New(p.Retry, budget),
+		limits: [3]timeLimits{
+			newTimeLimits(&p, provider.ModeCall), newTimeLimits(&p, provider.ModeStream), newTimeLimits(&p, provider.ModeTransfer),
+		},
+	}
 }
 
 // New makes an endpoint that takes requests at once.
 func New(cfg Config) *Endpoint {
 	e := &Endpoint{
 		id: cfg.ID, provider: cfg.Provider, manifest: cfg.Manifest,
-		operations: make(map[string]provider.Operation, len(cfg.Manifest.Operations)),
+		operations: make(map[string]*provider.Operation, len(cfg.Manifest.Operations)),
 		backend:    cfg.Backend, observer: cfg.Observer,
 		queue:   queue.New(limits(&cfg.Policy)),
 		breaker: circuit.New(cfg.Policy.Breaker, cfg.OnCircuit),
 		stats:   stats.New(cfg.Policy.Stats.Recent),
 	}
-	for _, op := range cfg.Manifest.Operations {
-		e.operations[op.Name] = op
+	for i := range cfg.Manifest.Operations {
+		e.operations[cfg.Manifest.Operations[i].Name] = &cfg.Manifest.Operations[i]
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
 	e.hasKey.Store(cfg.HasKey)
-	e.settings.Store(&settings{
-		policy: cfg.Policy, model: cfg.Model, revision: cfg.Revision,
-		retry: retry.New(cfg.Policy.Retry, nil),
-	})
+	e.settings.Store(newSettings(cfg.Policy, cfg.Model, cfg.Revision, nil))
+	e.pacing = newPacing(cfg.Policy.Limits, e.queue)
 	e.configureAdapt(config.Adapt{}, &cfg.Policy)
 	return e
 }
@@ -106,13 +115,10 @@ func New(cfg Config) *Endpoint {
 // queue are kept.
 func (e *Endpoint) Reconfigure(policy config.Policy, model string, revision uint64) {
 	before := e.settings.Load()
-	budget := before.retry.Budget()
-	e.settings.Store(&settings{
-		policy: policy, model: model, revision: revision,
-		retry: retry.New(policy.Retry, budget),
-	})
+	e.settings.Store(newSettings(policy, model, revision, before.retry.Budget()))
 	e.queue.Resize(limits(&policy))
 	e.configureAdapt(before.policy.Adapt, &policy)
+	e.pacing.configure(policy.Limits)
 	e.key.end()
 	e.breaker.Configure(policy.Breaker)
 	e.stats.KeepRecent(policy.Stats.Recent)

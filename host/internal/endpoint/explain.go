@@ -13,6 +13,7 @@ func (e *Endpoint) Explain() status.Explanation {
 	set := e.settings.Load()
 	x := status.Explanation{
 		Endpoint: e.id, At: now, Circuit: e.breaker.Status(), Retry: set.retry.Explain(), Key: e.key.explain(now),
+		Limits: e.pacing.pacer.Explain(now),
 	}
 	x.Queue, x.Gate = e.queue.Explain()
 	if l := e.adapt.Load(); l != nil {

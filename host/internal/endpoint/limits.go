@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // limit is a time limit of the policy. As the cause of a context's end it says
-// that the limit has passed.
+// that the limit has passed. It is not changed.
 type limit struct {
 	name    string // as in the configuration
 	figure  time.Duration
@@ -27,40 +28,54 @@ func (l *limit) err() *provider.Error {
 	return &provider.Error{Code: provider.CodeTimeout, Source: provider.SourceHost, Message: l.Error()}
 }
 
-// timeout is the limit of the whole request, of a stream or transfer until it
-// begins to answer.
-func (r *run) timeout() limit {
-	return limit{name: "timeout", figure: r.set.policy.Timeout, without: r.without(), whole: true}
+// timeLimits are the limits of a policy for one mode; nil is none.
+type timeLimits struct {
+	timeout *limit // of the whole request, of a stream or transfer until it begins to answer
+	attempt *limit // the shortest of one attempt
+	idle    *limit // of the silence after the answer has begun
 }
 
-// attemptLimit is the shortest limit of one attempt; its figure is 0 if there is
-// none.
-func (r *run) attemptLimit() limit {
-	p := &r.set.policy
-	l := limit{name: "attempt_timeout", figure: p.AttemptTimeout, without: r.without()}
-	if d := p.FirstTokenTimeout; d > 0 && r.mode == provider.ModeStream && (l.figure <= 0 || d <= l.figure) {
-		l.name, l.figure = "first_token_timeout", d
+func newTimeLimits(p *config.Policy, mode provider.Mode) timeLimits {
+	named := func(name string, d time.Duration) *limit {
+		if d <= 0 {
+			return nil
+		}
+		return &limit{name: name, figure: d, without: awaited(mode)}
 	}
-	return l
-}
-
-// idleLimit is the limit of the silence after the answer has begun.
-func (r *run) idleLimit() *limit {
-	if d := r.set.policy.IdleTimeout; d > 0 {
-		return &limit{name: "idle_timeout", figure: d, without: r.without()}
+	t := timeLimits{
+		timeout: named("timeout", p.Timeout), attempt: named("attempt_timeout", p.AttemptTimeout), idle: named("idle_timeout", p.IdleTimeout),
 	}
-	return nil
+	if t.timeout != nil {
+		t.timeout.whole = true
+	}
+	first := named("first_token_timeout", p.FirstTokenTimeout)
+	if mode == provider.ModeStream && first != nil && (t.attempt == nil || first.figure <= t.attempt.figure) {
+		t.attempt = first
+	}
+	return t
 }
 
-// without is what a request waits for.
-func (r *run) without() string {
-	switch r.mode {
+// awaited is what a request waits for.
+func awaited(mode provider.Mode) string {
+	switch mode {
 	case provider.ModeStream:
 		return "a chunk"
 	case provider.ModeTransfer:
 		return "data"
 	default:
 		return "an answer"
+	}
+}
+
+// limits are those of the request's mode.
+func (r *run) limits() *timeLimits {
+	switch r.mode {
+	case provider.ModeStream:
+		return &r.set.limits[1]
+	case provider.ModeTransfer:
+		return &r.set.limits[2]
+	default:
+		return &r.set.limits[0]
 	}
 }
 
@@ -101,8 +116,7 @@ func (r *run) late() *provider.Error {
 	if d, ok := r.caller.Deadline(); ok && d.Equal(r.deadline) {
 		return errDeadline(inQueue)
 	}
-	l := r.timeout()
-	return r.passed(&l)
+	return r.passed(r.limits().timeout)
 }
 
 // passed is the error of a limit that has passed.

@@ -15,7 +15,7 @@ import (
 type run struct {
 	e        *Endpoint
 	set      *settings
-	op       provider.Operation
+	op       *provider.Operation
 	mode     provider.Mode
 	how      How
 	req      *provider.Request         // the caller's; not changed
@@ -31,6 +31,7 @@ type run struct {
 	deadline time.Time // the earlier of end and the caller's; zero if none
 
 	who        *caller.Caller
+	tokens     int64 // that the request is taken for, 0 while nobody asks
 	report     status.Report
 	waited     time.Duration   // in the queue, for earlier attempts
 	crashes    int             // attempts that ended with the plugin's process
@@ -73,7 +74,7 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 		r.deadline = d
 	}
 	r.scope = &r.firstScope
-	r.scope.begin(ctx, r.timeout(), r.end)
+	r.scope.begin(ctx, r.limits().timeout, r.end)
 	return r
 }
 

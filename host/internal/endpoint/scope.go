@@ -22,7 +22,7 @@ type scope struct {
 	err   error // as [context.Context.Err]; nil until the end
 	cause error // a [*limit] that passed, or as err
 
-	limit limit     // what ends the scope at the moment at
+	limit *limit    // what ends the scope at the moment at
 	at    time.Time // zero for no limit
 
 	live   bool // somebody waits for the end
@@ -40,12 +40,12 @@ type listener struct {
 }
 
 // begin makes a scope that the limit ends at the given moment; zero is no limit.
-func (s *scope) begin(caller context.Context, l limit, at time.Time) {
+func (s *scope) begin(caller context.Context, l *limit, at time.Time) {
 	s.caller, s.limit, s.at = caller, l, at
 }
 
 // arm replaces the limit.
-func (s *scope) arm(l limit, at time.Time) {
+func (s *scope) arm(l *limit, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit, s.at = l, at
@@ -205,8 +205,7 @@ func (s *scope) look() {
 		return
 	}
 	if !s.at.IsZero() && time.Until(s.at) <= 0 {
-		passed := s.limit
-		s.finish(context.Canceled, &passed)
+		s.finish(context.Canceled, s.limit)
 	}
 }
 

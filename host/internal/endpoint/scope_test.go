@@ -16,7 +16,7 @@ func scoped(caller context.Context, d time.Duration) *scope {
 	if d > 0 {
 		at = time.Now().Add(d)
 	}
-	s.begin(caller, limit{name: "timeout", figure: d, without: "an answer", whole: true}, at)
+	s.begin(caller, &limit{name: "timeout", figure: d, without: "an answer", whole: true}, at)
 	return s
 }
 
@@ -35,7 +35,7 @@ func TestAScopeEndsWithItsCallerItsLimitOrItsAttempt(t *testing.T) {
 			"limit": {func(*scope) { time.Sleep(time.Second) }, context.Canceled,
 				"timeout of 1s passed without an answer", true},
 			"other limit": {func(s *scope) {
-				s.arm(limit{name: "attempt_timeout", figure: 1e6, without: "data"}, time.Now().Add(1e6))
+				s.arm(&limit{name: "attempt_timeout", figure: 1e6, without: "data"}, time.Now().Add(1e6))
 				time.Sleep(1e6)
 			}, context.Canceled, "attempt_timeout of 1ms passed without data", false},
 			"its own word": {func(s *scope) { s.pass(&limit{name: "idle_timeout", figure: 1e9, without: "a chunk"}) },

@@ -67,6 +67,9 @@ func (s *stream) open(a *attempt) *provider.Error {
 		switch ev.Kind {
 		case provider.EventStarted:
 			s.keep(ev)
+			if ev.Meta != nil {
+				a.observe(ev.Meta.RateLimits, time.Now())
+			}
 		case provider.EventUsage:
 			s.keep(ev)
 			s.usage.Store(ev.Usage)

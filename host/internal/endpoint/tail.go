@@ -46,8 +46,9 @@ func (t *tail) finally(err *provider.Error) {
 	// to do than the limit allows.
 	defer func() {
 		now := time.Now()
-		t.a.end(err, now)
-		t.a.r.finish(err, t.usage.Load(), now)
+		usage := t.usage.Load()
+		t.a.end(err, usage, now)
+		t.a.r.finish(err, usage, now)
 	}()
 	t.shut()
 }
@@ -73,7 +74,7 @@ type idle struct {
 }
 
 func (i *idle) init(a *attempt) {
-	i.limit = a.r.idleLimit()
+	i.limit = a.r.limits().idle
 	if i.limit == nil {
 		return
 	}

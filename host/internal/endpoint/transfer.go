@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"time"
 
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -48,6 +49,7 @@ func (a *attempt) openTransfer() *provider.Error {
 		_ = resp.Body.Close() // the transfer is given up
 		return err
 	}
+	a.observe(resp.RateLimits, time.Now())
 	a.r.body = newBody(a, resp, giveBack)
 	return nil
 }

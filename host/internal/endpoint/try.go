@@ -35,7 +35,7 @@ func (r *run) try(number int) (bool, *provider.Error) {
 	if v.Repeat {
 		r.last, r.pausing = err, true
 		r.scope = new(scope)
-		r.scope.begin(r.caller, r.timeout(), r.end)
+		r.scope.begin(r.caller, r.limits().timeout, r.end)
 	}
 	return v.Repeat, v.Err
 }
@@ -138,9 +138,12 @@ func (r *run) paused(now time.Time) {
 // slot waits for a slot and returns it with the time at which it was granted. A
 // request that was admitted before is not refused for the length of the queue.
 func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provider.Error) {
+	if r.tokens == 0 && r.e.pacing.on.Load() {
+		r.tokens = estimate(r.req.Body)
+	}
 	slot, err := r.e.queue.Acquire(r.scope, queue.Ticket{
 		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
-		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model,
+		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model, Tokens: r.tokens,
 		Now: now, NoWait: r.how.Hedge,
 	})
 	if slot.Waited || err != nil {
