@@ -4,7 +4,7 @@
 // attempts in a sliding window failed, and then refuses attempts at once. After
 // a while it is half open: a few attempts, the probes, go through. The first
 // probe that succeeds closes it, the first that fails opens it again, for twice
-// as long.
+// as long. Operators can open and close it by hand.
 //
 // The states and the timer are go-resiliency's breaker, tripped by hand: that
 // library counts errors without regard to successes, lets every caller through
@@ -14,12 +14,33 @@
 // period that it was given in, and results from earlier periods are ignored.
 //
 // The library's timer cannot be stopped. A breaker that is dropped while open
-// leaves one sleeping goroutine behind until the open time is over.
+// leaves one sleeping goroutine behind until the open time is over. Openings by
+// hand, which can be long, do not use it.
+//
+// # Requests that wait for the probe
+//
+// With when_open = "hold" the endpoint's chain lets requests wait at the gate of
+// the queue instead of refusing them:
+//
+//  1. Whenever the circuit refuses, before the queue or after it, and when an
+//     attempt's end has opened it, the chain shuts the gate for the refusal's
+//     RetryAfter and asks the queue again, under the request's old number. Who
+//     cannot wait that long is refused, and so is everybody if RetryAfter is 0:
+//     the circuit was opened by hand until further notice.
+//  2. When the gate is ajar, one request goes ahead and becomes the probe. If it
+//     fails, [Breaker.Done] opens the circuit, so that the gate can be shut again
+//     before the slot is free.
+//  3. The gate lets all go when the first answer is there, and also when the
+//     probe takes longer than a second. Then they become probes, up to the
+//     configured number, and the next one is refused and shuts the gate again for
+//     a second. So a slow probe costs one request a second another turn.
+//  4. On a change to closed the chain opens the gate: a probe that was not the
+//     gate's trial has succeeded, or an operator has closed the circuit.
 package circuit
 
 import (
-	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eapache/go-resiliency/breaker"
@@ -50,6 +71,10 @@ type Breaker struct {
 	origin time.Time
 	notify func(status.Transition)
 
+	// What most calls of Allow need, to be read without the lock.
+	closed atomic.Uint64           // the period if the circuit is closed, else 0
+	told   atomic.Pointer[refusal] // the latest refusal, nil after a change
+
 	mu      sync.Mutex
 	cfg     config.Breaker
 	machine *breaker.Breaker
@@ -59,7 +84,9 @@ type Breaker struct {
 	window  window
 	streak  int // failures in a row
 	reason  string
-	retryAt time.Time // end of the open time
+	byHand  bool        // open by hand
+	retryAt time.Time   // end of the open time; zero if there is none
+	timer   *time.Timer // of the open time
 
 	probes    int // under way
 	probedAt  time.Time
@@ -67,11 +94,11 @@ type Breaker struct {
 	trips     uint64
 	history   history
 	unnoticed []status.Transition // not yet told to notify
+	telling   bool                // somebody is telling
 }
 
-// New makes a closed breaker. notify may be nil; it is called after each change
-// of state, without any lock held. A change to half open is noticed when the
-// next attempt asks.
+// New makes a closed breaker. notify may be nil; it is told each change of
+// state, in their order and without any lock held.
 func New(cfg config.Breaker, notify func(status.Transition)) *Breaker {
 	now := time.Now()
 	b := &Breaker{origin: now, notify: notify, since: now, period: 1}
@@ -80,7 +107,8 @@ func New(cfg config.Breaker, notify func(status.Transition)) *Breaker {
 }
 
 // Configure changes the settings. The state is kept, unless the breaker is
-// turned on or off: that closes it. A new window length forgets the counts.
+// turned on or off: that closes it, if it was not opened by hand. A new window
+// length forgets the counts.
 func (b *Breaker) Configure(cfg config.Breaker) {
 	b.mu.Lock()
 	defer b.unlock()
@@ -91,21 +119,30 @@ func (b *Breaker) configure(cfg config.Breaker) {
 	if cfg.Window != b.cfg.Window || b.machine == nil {
 		b.window = newWindow(cfg.Window)
 	}
-	if cfg.Enabled != b.cfg.Enabled || b.machine == nil {
-		b.machine = breaker.New(1, 1, cfg.OpenFor)
-		b.reopened = 0
-		if cfg.Enabled {
-			b.setState(status.CircuitClosed, time.Now(), "the breaker was turned on")
-		} else {
-			b.setState(status.CircuitDisabled, time.Now(), "the breaker was turned off")
-		}
-	}
+	turned := cfg.Enabled != b.cfg.Enabled || b.machine == nil
 	b.cfg = cfg
+	b.told.Store(nil)
+	if turned && !b.byHand {
+		b.machine = breaker.New(1, 1, cfg.OpenFor)
+		reason := "the breaker was turned off"
+		if cfg.Enabled {
+			reason = "the breaker was turned on"
+		}
+		b.rest(reason)
+	}
 }
 
 // Allow asks for one attempt. The error is an [*provider.Error] with
-// CodeCircuitOpen.
+// CodeCircuitOpen. It is shared between those who are refused at about the same
+// time and must not be changed. Its RetryAfter, which can be a millisecond too
+// long, is 0 if the circuit is open until it is closed by hand.
 func (b *Breaker) Allow() (Permit, error) {
+	if period := b.closed.Load(); period != 0 {
+		return Permit{period: period}, nil
+	}
+	if r := b.told.Load(); r.holds(b.origin) {
+		return Permit{}, r.err
+	}
 	b.mu.Lock()
 	defer b.unlock()
 	switch b.current() {
@@ -117,21 +154,40 @@ func (b *Breaker) Allow() (Permit, error) {
 		if b.probeFree() {
 			b.probes++
 			b.probedAt = time.Now()
+			b.told.Store(nil)
 			return Permit{period: b.period, probe: true}, nil
 		}
 	}
-	return Permit{}, b.refusal()
+	return Permit{}, b.refuse()
 }
 
 // Refusal is the error with which an attempt would be refused for certain, nil
-// unless the breaker is open. It spares a request the wait for a slot.
+// unless the breaker is open. It spares a request the wait for a slot. As that
+// of Allow it must not be changed.
 func (b *Breaker) Refusal() error {
+	if b.closed.Load() != 0 {
+		return nil
+	}
+	if r := b.told.Load(); r.holds(b.origin) && r.certain {
+		return r.err
+	}
 	b.mu.Lock()
 	defer b.unlock()
 	if b.current() != status.CircuitOpen {
 		return nil
 	}
-	return b.refusal()
+	return b.refuse()
+}
+
+// RetryAt is when an open circuit becomes half open. It is zero if the circuit
+// is not open, or until it is closed by hand.
+func (b *Breaker) RetryAt() time.Time {
+	b.mu.Lock()
+	defer b.unlock()
+	if b.current() != status.CircuitOpen {
+		return time.Time{}
+	}
+	return b.retryAt
 }
 
 // Began says that the service has begun to answer the attempt. That closes a
@@ -144,7 +200,7 @@ func (b *Breaker) Began(p Permit) Permit {
 	b.mu.Lock()
 	defer b.unlock()
 	if p.period == b.period {
-		b.close()
+		b.succeed()
 		return Permit{period: b.period}
 	}
 	return Permit{}
@@ -171,12 +227,13 @@ func (b *Breaker) Done(p Permit, outcome Outcome, retryAfter time.Duration) {
 // probed takes the outcome of a probe. b.mu is held.
 func (b *Breaker) probed(outcome Outcome, retryAfter time.Duration) {
 	b.probes--
+	b.told.Store(nil)
 	switch outcome {
 	case Success:
-		b.close()
+		b.succeed()
 	case Failure:
 		b.reopened++
-		b.open("a probe failed", retryAfter)
+		b.trip("a probe failed", retryAfter)
 	}
 }
 
@@ -189,74 +246,6 @@ func (b *Breaker) count(failed bool, retryAfter time.Duration) {
 		b.streak = 0
 	}
 	if reason, ok := b.tripped(now); ok {
-		b.open(reason, retryAfter)
-	}
-}
-
-// errTrip is what the library's breaker is fed to open.
-var errTrip = errors.New("trip")
-
-// open starts an open time with a state machine of its own, since each may have
-// another length. b.mu is held.
-func (b *Breaker) open(reason string, atLeast time.Duration) {
-	now := time.Now()
-	d := max(b.openTime(), atLeast)
-	b.machine = breaker.New(1, 1, d)
-	_ = b.machine.Run(func() error { return errTrip }) // returns errTrip
-	b.retryAt = now.Add(d)
-	b.reason = reason
-	b.trips++
-	b.setState(status.CircuitOpen, now, reason)
-}
-
-// close ends the trouble: counts start anew. b.mu is held.
-func (b *Breaker) close() {
-	if err := b.machine.Run(func() error { return nil }); err != nil {
-		// The library's timer is late by a moment and it still says open.
-		b.machine = breaker.New(1, 1, b.cfg.OpenFor)
-	}
-	b.reopened = 0
-	b.setState(status.CircuitClosed, time.Now(), "a probe succeeded")
-}
-
-// current is the state after a look at the timer. b.mu is held.
-func (b *Breaker) current() status.CircuitState {
-	if b.state == status.CircuitOpen &&
-		(b.machine.GetState() == breaker.HalfOpen || !time.Now().Before(b.retryAt)) {
-		b.setState(status.CircuitHalfOpen, b.retryAt, "the open time is over")
-	}
-	return b.state
-}
-
-// setState begins a new period. b.mu is held.
-func (b *Breaker) setState(to status.CircuitState, at time.Time, reason string) {
-	if b.state == to {
-		return
-	}
-	from := b.state
-	b.state, b.since = to, at
-	b.period++
-	b.probes = 0
-	b.streak = 0
-	if to == status.CircuitClosed {
-		b.window.reset()
-	}
-	if from == "" {
-		return // the state that a new breaker starts with
-	}
-	t := status.Transition{At: at, From: from, To: to, Reason: reason}
-	b.history.add(t)
-	if b.notify != nil {
-		b.unnoticed = append(b.unnoticed, t)
-	}
-}
-
-// unlock releases b.mu and then tells what changed while it was held.
-func (b *Breaker) unlock() {
-	news := b.unnoticed
-	b.unnoticed = nil
-	b.mu.Unlock()
-	for _, t := range news {
-		b.notify(t)
+		b.trip(reason, retryAfter)
 	}
 }

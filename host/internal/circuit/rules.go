@@ -5,16 +5,11 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/backplane-dev/backplane/host/status"
-	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // openJitter spreads open times, so that many hosts do not probe at once.
 const openJitter = 0.1
-
-// probeAdvice is the RetryAfter of those refused while a probe is under way.
-const probeAdvice = time.Second
 
 // tripped reports whether the counts open the breaker, and why. b.mu is held.
 func (b *Breaker) tripped(now time.Duration) (string, bool) {
@@ -33,16 +28,22 @@ func (b *Breaker) tripped(now time.Duration) (string, bool) {
 // openTime is the length of the next open time: OpenFor, doubled for each probe
 // that failed since the breaker was closed, never more than MaxOpen. b.mu is held.
 func (b *Breaker) openTime() time.Duration {
-	d, limit := b.cfg.OpenFor, max(b.cfg.MaxOpen, b.cfg.OpenFor)
-	for range b.reopened {
-		if d >= limit {
-			break
-		}
+	limit := b.longest()
+	d := max(b.cfg.OpenFor, time.Millisecond)
+	for i := 0; i < b.reopened && d < limit; i++ {
 		d *= 2
 	}
 	d = min(d, limit)
 	d += time.Duration((2*rand.Float64() - 1) * openJitter * float64(d))
-	return max(min(d, limit), time.Millisecond)
+	if d > limit {
+		d = 2*limit - d // mirrored, not cut: the longest times are spread as well
+	}
+	return d
+}
+
+// longest is the longest open time. b.mu is held.
+func (b *Breaker) longest() time.Duration {
+	return max(b.cfg.MaxOpen, b.cfg.OpenFor, time.Millisecond)
 }
 
 // probeFree reports whether one more probe may go. A probe that has had no
@@ -52,25 +53,10 @@ func (b *Breaker) probeFree() bool {
 	if b.probes < max(b.cfg.Probes, 1) {
 		return true
 	}
-	if time.Since(b.probedAt) < max(b.cfg.MaxOpen, b.cfg.OpenFor) {
+	if time.Since(b.probedAt) < b.longest() {
 		return false
 	}
-	b.period++
+	b.period++ // what the old ones bring is of no interest any more
 	b.probes = 0
 	return true
-}
-
-// refusal is the error of the current state, open or half open. b.mu is held.
-func (b *Breaker) refusal() error {
-	e := &provider.Error{Code: provider.CodeCircuitOpen, Source: provider.SourceHost}
-	if b.state == status.CircuitHalfOpen {
-		e.RetryAfter = probeAdvice
-		e.Message = fmt.Sprintf("the circuit breaker is half open: %d of %d probes are under way; it had opened because %s",
-			b.probes, max(b.cfg.Probes, 1), b.reason)
-		return e
-	}
-	e.RetryAfter = max(time.Until(b.retryAt), time.Millisecond)
-	e.Message = fmt.Sprintf("the circuit breaker is open for another %s because %s",
-		schema.FormatDuration(e.RetryAfter.Round(time.Millisecond)), b.reason)
-	return e
 }

@@ -40,8 +40,7 @@ func (b *Breaker) Status() status.Circuit {
 		Failures: counts.failures, Total: counts.total,
 		Trips: b.trips, History: b.history.list(),
 	}
-	if state == status.CircuitOpen {
-		at := b.retryAt
+	if at := b.retryAt; state == status.CircuitOpen && !at.IsZero() {
 		s.RetryAt = &at
 	}
 	return s
