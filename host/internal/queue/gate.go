@@ -92,11 +92,12 @@ func (q *Queue) Hold(until time.Time, why *provider.Error) {
 	})
 }
 
-// Unhold opens the gate before its time, for who knows that its reason is gone.
-func (q *Queue) Unhold() {
+// Unhold opens the gate before its time if it was shut by an error of the given
+// code, for who knows that the reason is gone.
+func (q *Queue) Unhold(code provider.Code) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.gate.open() {
+	if q.closed || q.gate.open() || q.gate.why == nil || q.gate.why.Code != code {
 		return
 	}
 	q.gate.stop()

@@ -176,7 +176,7 @@ func TestAGateThatIsOpenedEarlyLetsAllGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 5, Size: 10})
-		q.Unhold() // nothing to do
+		q.Unhold(provider.CodeCircuitOpen) // nothing to do
 		q.Hold(time.Now().Add(time.Hour), &provider.Error{Code: provider.CodeCircuitOpen})
 		start := time.Now()
 		for range 3 {
@@ -195,6 +195,7 @@ func TestAGateThatIsOpenedEarlyLetsAllGo(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		time.Sleep(time.Minute)
-		q.Unhold()
+		q.Unhold(provider.CodeRateLimit) // not why it is shut
+		q.Unhold(provider.CodeCircuitOpen)
 	})
 }
