@@ -148,7 +148,7 @@ func TestAContainerIsStartedAsTheServerDocuments(t *testing.T) {
 		"base_url": "http://127.0.0.1:" + port,
 		"server": plugintest.Settings{
 			"mode": "container", "model": "org/m", "runtime_dir": managedtest.Dir(t), "health_interval": "50ms",
-			"args": []string{"--quantize", "awq", "--lora-adapters", "org/lora"}, "container": plugintest.Settings{"docker_host": d.Host, "gpus": "0"},
+			"args": []string{"--quantize", "awq", "--lora-adapters", "org/lora"}, "container": plugintest.Settings{"docker_host": d.Host, "gpus": "device=0"},
 		},
 	}, "")
 	resp := must(conn.Call(t.Context(), plugintest.Request(managed.OpStart, `{"wait":true}`)))

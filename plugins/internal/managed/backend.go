@@ -2,6 +2,7 @@ package managed
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -60,6 +61,40 @@ type external struct {
 	address string
 	hosted  bool
 	ask     func(context.Context) error
+	leave   context.CancelFunc // ends the watch
+	watched chan struct{}      // closed when it has ended
+}
+
+// newExternal watches the server if the settings say anything of it.
+func newExternal(address string, hosted bool, cfg *config, ask func(context.Context) error) *external {
+	ctx, leave := context.WithCancel(context.Background())
+	x := &external{address: address, hosted: hosted, ask: ask, leave: leave, watched: make(chan struct{})}
+	if !cfg.given || hosted {
+		close(x.watched)
+		return x
+	}
+	go x.watch(ctx, cfg.healthInterval())
+	return x
+}
+
+// watch tells the log when the server begins or ceases to answer.
+func (x *external) watch(ctx context.Context, interval time.Duration) {
+	defer close(x.watched)
+	log := slog.Default().With("server", x.address)
+	well := true // nothing is said of a server that answers from the start
+	for sleep(ctx, interval) == nil {
+		limit, cancel := context.WithTimeout(ctx, probeTimeout)
+		err := x.ask(limit)
+		cancel()
+		if ctx.Err() != nil || well == (err == nil) {
+			continue
+		}
+		if well = err == nil; well {
+			log.Info("server answers again")
+		} else {
+			log.Warn("server does not answer", "error", provider.AsError(err).Message)
+		}
+	}
 }
 
 func (x *external) acquire(context.Context, time.Duration) (func(), error) { return func() {}, nil }
@@ -86,7 +121,11 @@ func (x *external) logs(context.Context, int) ([]string, error) { return nil, x.
 
 func (x *external) await(context.Context) (bool, error) { return false, nil }
 
-func (x *external) Close() error { return nil }
+func (x *external) Close() error {
+	x.leave()
+	<-x.watched
+	return nil
+}
 
 // refuse says that there is nothing to be done here.
 func (x *external) refuse() error {

@@ -63,7 +63,7 @@ func takeAddress(ctx context.Context, dir string, s *spec, progress func(string)
 	if l != nil || err != nil {
 		return l, err
 	}
-	progress("waits until the server with other settings at " + s.address() + " has ended")
+	progress("waits until the server before it at " + s.address() + " has ended")
 	return awaitLock(ctx, path, exclusive)
 }
 

@@ -129,7 +129,7 @@ func (c *containers) find(ctx context.Context, e *engine, dir string, progress f
 		if !waits {
 			return "", nil
 		}
-		progress("waits until the container with other settings at " + c.spec.address() + " has ended")
+		progress("waits until the container before it at " + c.spec.address() + " has ended")
 		if err := sleep(ctx, 5*lockPoll); err != nil {
 			return "", err
 		}
@@ -187,10 +187,10 @@ type portBinding struct {
 
 // deviceRequest asks for graphics processors.
 type deviceRequest struct {
-	Driver       string     `json:",omitempty"`
-	Count        int        `json:",omitempty"`
-	DeviceIDs    []string   `json:",omitempty"`
-	Capabilities [][]string `json:""`
+	Driver       string   `json:",omitempty"`
+	Count        int      `json:",omitempty"`
+	DeviceIDs    []string `json:",omitempty"`
+	Capabilities [][]string
 }
 
 // hostConfig is how a container is tied to the machine.
@@ -200,7 +200,6 @@ type hostConfig struct {
 	NetworkMode    string          `json:",omitempty"`
 	ShmSize        int64           `json:",omitempty"`
 	DeviceRequests []deviceRequest `json:",omitempty"`
-	Init           bool
 }
 
 // createRequest is the body with which a container is made.
@@ -224,7 +223,7 @@ func (c *containers) create() createRequest {
 		Labels: map[string]string{labelID: c.spec.id(), labelAddress: c.spec.address(), labelUser: strconv.Itoa(os.Getuid())},
 		HostConfig: hostConfig{
 			PortBindings: map[string][]portBinding{port: {{c.spec.Host, c.spec.Port}}},
-			Binds:        s.Volumes, NetworkMode: s.Network, ShmSize: int64(s.SharedMem), DeviceRequests: devices(s.GPUs), Init: true,
+			Binds:        s.Volumes, NetworkMode: s.Network, ShmSize: int64(s.SharedMem), DeviceRequests: devices(s.GPUs),
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.spec.Env)) {

@@ -52,11 +52,11 @@ func (e *endpoint) typed() provider.Endpoint {
 // Close implements [io.Closer].
 func (e *endpoint) Close() error {
 	var failed error
-	if c, ok := e.inner.(io.Closer); ok {
-		failed = c.Close()
+	if e.server != nil { // it may ask through the inner one
+		failed = e.server.Close()
 	}
-	if e.server != nil {
-		failed = errors.Join(failed, e.server.Close())
+	if c, ok := e.inner.(io.Closer); ok {
+		failed = errors.Join(failed, c.Close())
 	}
 	return failed
 }

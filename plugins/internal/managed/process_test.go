@@ -170,7 +170,7 @@ func TestWhoseTimeIsOverLearnsHowFarTheStartIs(t *testing.T) {
 		t.Errorf("after %v: %+v", took, e)
 	}
 	st := l.status(t, "e")
-	if st.State != managed.Starting || st.Elapsed < 1 || !strings.HasPrefix(st.Message, "loading weights") {
+	if st.State != managed.Starting || st.Elapsed < 0.5 || !strings.HasPrefix(st.Message, "loading weights") {
 		t.Errorf("got %+v", st)
 	}
 	req := plugintest.Request(managed.OpStart, `{}`)
@@ -413,7 +413,7 @@ func TestAServerThatRunsByItselfIsOnlyAsked(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	if diags := l.openAt(t, "e", 1, s.URL+"/v1", plugintest.Settings{"mode": "attach"}); len(diags) > 0 {
+	if diags := l.openAt(t, "e", 1, s.URL+"/v1", plugintest.Settings{"mode": "attach", "health_interval": "50ms"}); len(diags) > 0 {
 		t.Fatal(diags)
 	}
 	if st := l.status(t, "e"); st.Mode != "attach" || st.State != managed.External || !st.Healthy {
@@ -422,6 +422,7 @@ func TestAServerThatRunsByItselfIsOnlyAsked(t *testing.T) {
 	mu.Lock()
 	well = false
 	mu.Unlock()
+	time.Sleep(150 * time.Millisecond) // the watch sees it, too
 	if st := l.status(t, "e"); st.Healthy || st.Health == "" {
 		t.Errorf("got %+v", st)
 	}

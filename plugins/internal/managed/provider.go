@@ -82,7 +82,7 @@ func (p *managing) attach(e *endpoint, cfg *config, in provider.EndpointConfig) 
 		return err
 	}
 	if cfg.Mode == modeAttach {
-		e.server = &external{address: common.BaseURL, hosted: common.Hosted, ask: e.health}
+		e.server = newExternal(common.BaseURL, common.Hosted, cfg, e.health)
 		return nil
 	}
 	if common.Hosted {

@@ -66,6 +66,8 @@ type config struct {
 	RuntimeDir     string               `json:"runtime_dir"`
 	Process        processConfig        `json:"process"`
 	Container      containerConfig      `json:"container"`
+
+	given bool // the block is there
 }
 
 type processConfig struct {
@@ -88,7 +90,7 @@ type containerConfig struct {
 func (f *Family) block() schema.Block {
 	return schema.Block{
 		Name:        blockName,
-		Description: "How the server is run. Absent, it runs by itself and is never started or stopped.",
+		Description: "How the server is run. Absent, it runs by itself and is not even watched.",
 		Object: schema.Object{
 			Attributes: lifeSettings,
 			Blocks: []schema.Block{
@@ -123,7 +125,7 @@ var lifeSettings = []schema.Attribute{
 	},
 	{
 		Name: "health_interval", Type: schema.Duration, Default: "5s", Min: schema.Bound(0.05),
-		Description: "Time between two looks at the server's health.",
+		Description: "Time between two looks at the server's health, also of one that runs by itself.",
 	},
 	{
 		Name: "unhealthy_after", Type: schema.Duration, Default: "1m", Min: schema.Bound(0),
@@ -139,7 +141,7 @@ var lifeSettings = []schema.Attribute{
 	},
 	{
 		Name: "args", Type: schema.StringList,
-		Description: "Further arguments of the server, one element each; no shell reads them.",
+		Description: "Further arguments of the server, one element each; no shell reads them. They are shown in the status: secrets belong in env.",
 	},
 	{
 		Name: "env", Type: schema.StringMap, Sensitive: true,
@@ -176,7 +178,7 @@ func (f *Family) containerSettings() []schema.Attribute {
 			Description: "Address of the Docker Engine: unix:///path, or tcp://host:port without TLS.",
 		},
 		{Name: "port", Type: schema.Int, Default: f.Port, Min: schema.Bound(1), Max: schema.Bound(65535), Description: "Port on which the server listens inside the container."},
-		{Name: "gpus", Type: schema.String, Env: f.GPUEnv, Description: `Graphics processors for the container: "all", a number of them, or "device=0,1". Absent, there are none.`},
+		{Name: "gpus", Type: schema.String, Pattern: "all|[1-9][0-9]*|device=.+", Env: f.GPUEnv, Description: `Graphics processors for the container: "all", a number of them, or "device=0,1". Absent, there are none.`},
 		{Name: "volumes", Type: schema.StringList, Description: `Directories and volumes, as "source:/path" or "source:/path:ro".`},
 		{Name: "network", Type: schema.String, Min: schema.Bound(1), Description: "Network of the container; absent, it is Docker's bridge."},
 		{Name: "shared_memory", Type: schema.Size, Default: "1GiB", Min: schema.Bound(0), Description: "Size of /dev/shm, which several processors need to talk to each other; 0 leaves it to Docker."},
@@ -197,6 +199,7 @@ func (f *Family) split(in provider.Settings) (provider.Settings, config, error) 
 			return in, cfg, fmt.Errorf("decode settings: %w", err)
 		}
 	}
+	cfg.given = all[blockName] != nil
 	delete(all, blockName)
 	for _, nested := range []string{modeProcess, modeContainer} { // a block without its defaults is of no use
 		if given[nested] == nil {

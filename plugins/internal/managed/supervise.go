@@ -122,6 +122,9 @@ func (s *server) live(ctx context.Context) error {
 		err = s.ended(in)
 	}
 	s.end(ctx, in, err)
+	s.mu.Lock()
+	s.instance = nil
+	s.mu.Unlock()
 	return err
 }
 

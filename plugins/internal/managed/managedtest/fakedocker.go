@@ -58,7 +58,6 @@ type Config struct {
 		Binds          []string
 		NetworkMode    string
 		ShmSize        int64
-		Init           bool
 		DeviceRequests []struct {
 			Driver       string
 			Count        int

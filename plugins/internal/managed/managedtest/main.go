@@ -6,6 +6,7 @@ package managedtest
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,14 +70,21 @@ func FreePort(t testing.TB) string {
 	return port
 }
 
-// Dir makes a directory for locks and sockets, whose names must be short.
+// Dir makes a directory for locks and sockets, whose names must be short. No
+// keeper may be left in it at the end of the test.
 func Dir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "bpm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		Eventually(t, "the keepers end", func() bool {
+			sockets, err := filepath.Glob(filepath.Join(dir, "*.sock"))
+			return err == nil && len(sockets) == 0
+		})
+		_ = os.RemoveAll(dir)
+	})
 	return dir
 }
 

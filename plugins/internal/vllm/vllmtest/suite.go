@@ -113,7 +113,9 @@ func (s suite) unreadable() {
 			plugintest.Write(w, http.StatusOK, "text/html", answer)
 		})
 		_, err := s.open(t, url).Call(t.Context(), plugintest.Request(op, `{"model":"m"}`))
-		plugintest.WantError(t, err, provider.CodeProtocol)
+		if e := plugintest.WantError(t, err, provider.CodeProtocol); e.Message == "" {
+			t.Errorf("%s: got %+v", op, e)
+		}
 	}
 }
 
