@@ -148,6 +148,7 @@ func (e *Endpoint) configureAdapt(before config.Adapt, policy *config.Policy) {
 func (e *Endpoint) Close() {
 	e.close()
 	e.queue.Close()
+	e.breaker.Stop()
 }
 
 // Stats returns a snapshot of the endpoint's numbers.
