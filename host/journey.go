@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/balance"
@@ -70,7 +69,7 @@ func (j *journey[T]) run(ctx context.Context, s *state) (T, status.Report, error
 func (j *journey[T]) visit(ctx context.Context, l leg, rest []leg) (T, status.Report, error) {
 	if refused := l.unavailable(); refused != nil {
 		var none T
-		return none, l.refusal(j.req, refused), refused
+		return none, status.Report{Endpoint: l.config.ID, Provider: l.config.Provider, Model: l.model}, refused
 	}
 	how := endpoint.How{Elapsed: j.report.Total, Elsewhere: slices.ContainsFunc(rest, leg.Available), Upload: j.upload}
 	if j.mayHedge(l) {
@@ -84,16 +83,6 @@ func (j *journey[T]) visit(ctx context.Context, l leg, rest []leg) (T, status.Re
 func (j *journey[T]) late(l leg) bool {
 	timeout := l.config.Policy.Timeout
 	return timeout > 0 && j.report.Total >= timeout
-}
-
-// refusal is the story of an endpoint that cannot be asked at all.
-func (l leg) refusal(req *provider.Request, err *provider.Error) status.Report {
-	return status.Report{
-		RequestID: req.RequestID, Endpoint: l.config.ID, Provider: l.config.Provider, Model: l.model,
-		Tries: []status.Try{{
-			Endpoint: l.config.ID, Provider: l.config.Provider, At: time.Now(), Code: err.Code, Error: err.Message,
-		}},
-	}
 }
 
 // mayMoveOn reports whether another endpoint of the route may be tried after

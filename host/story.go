@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 // maxTries bounds the story of one request over all endpoints; its first and last
@@ -18,7 +19,7 @@ func (j *journey[T]) arrive(r status.Report) {
 		j.report = r
 		return
 	}
-	j.add(r)
+	j.add(r, nil)
 	j.report.Endpoint, j.report.Provider, j.report.Model = r.Endpoint, r.Provider, r.Model
 }
 
@@ -27,7 +28,7 @@ func (j *journey[T]) arrive(r status.Report) {
 // failure of an attempt, which says more about what is wrong.
 func (j *journey[T]) fail(r status.Report, before, err error) error {
 	first, attempts := j.tries == nil, j.report.Attempts
-	j.add(r)
+	j.add(r, err)
 	if first || r.Attempts > 0 || attempts == 0 {
 		j.report.Endpoint, j.report.Provider, j.report.Model = r.Endpoint, r.Provider, r.Model
 		return err
@@ -35,9 +36,10 @@ func (j *journey[T]) fail(r status.Report, before, err error) error {
 	return before
 }
 
-// add joins the story of one endpoint to that of the request.
-func (j *journey[T]) add(r status.Report) {
-	j.tries = bounded(append(j.tries, told(r, time.Now())...))
+// add joins the story of one endpoint, which ended with err, to that of the
+// request.
+func (j *journey[T]) add(r status.Report, err error) {
+	j.tries = bounded(append(j.tries, told(r, err, time.Now())...))
 	all := &j.report
 	all.Tries = j.tries
 	all.Attempts += r.Attempts
@@ -48,16 +50,22 @@ func (j *journey[T]) add(r status.Report) {
 	all.Hedged = all.Hedged || r.Hedged
 }
 
-// told returns the tries of a report. An endpoint that answered at its first
-// attempt lists none: the report is the story. now is when the report was made.
-func told(r status.Report, now time.Time) []status.Try {
-	if len(r.Tries) > 0 || r.Attempts == 0 {
+// told returns the tries of a report that ended with err. An endpoint that
+// answered at its first attempt, or refused before it thought of one, lists none:
+// the report is the story. now is when the report was made.
+func told(r status.Report, err error, now time.Time) []status.Try {
+	if len(r.Tries) > 0 {
 		return r.Tries
 	}
-	return []status.Try{{
+	t := status.Try{
 		Endpoint: r.Endpoint, Provider: r.Provider, Number: r.Attempts, At: now.Add(-r.ProviderTime),
 		QueueWait: r.QueueWait, Duration: r.ProviderTime,
-	}}
+	}
+	if err != nil {
+		failure := provider.AsError(err)
+		t.Code, t.Error = failure.Code, failure.Message
+	}
+	return []status.Try{t}
 }
 
 // together is the story of two attempts that ran side by side, in the order in
@@ -71,7 +79,7 @@ func together(first, second status.Report, won bool, total time.Duration) status
 	}
 	all.Attempts += second.Attempts
 	all.Total, all.Hedged = total, true
-	tries := slices.Concat(told(first, now), told(second, now))
+	tries := slices.Concat(told(first, nil, now), told(second, nil, now))
 	slices.SortStableFunc(tries, func(a, b status.Try) int {
 		return cmp.Compare(a.At.Add(a.Duration).UnixNano(), b.At.Add(b.Duration).UnixNano())
 	})

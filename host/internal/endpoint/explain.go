@@ -30,12 +30,15 @@ func (e *Endpoint) InFlight() int { return e.queue.InFlight() }
 // not closed, its key does not rest, its circuit is not open, its gate not shut
 // and its queue not full. It is a hint for who can choose between endpoints.
 func (e *Endpoint) Available() bool {
-	if e.closing.Err() != nil || e.key.explain(time.Now()) != nil || e.breaker.Refusal() != nil {
+	now := time.Now()
+	if e.closing.Err() != nil || e.key.explain(now) != nil || e.breaker.Refusal() != nil {
 		return false
 	}
 	q := e.queue.Stats()
 	policy := &e.settings.Load().policy.Queue
 	slots := e.queue.Concurrency()
 	full := policy.Enabled && slots > 0 && q.InFlight >= slots && q.Waiting >= policy.Size
-	return !full && q.HeldUntil.IsZero()
+	// A gate whose time is over lets a request through as its trial. If none went
+	// where the gate was shut, none would ever find out that it can open.
+	return !full && !now.Before(q.HeldUntil)
 }
