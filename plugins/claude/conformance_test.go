@@ -26,6 +26,7 @@ func profile() providertest.Profile {
 	return providertest.Profile{
 		Service: &providertest.Service{
 			Handler: http.HandlerFunc(healthy), Error: anthropicError, Translated: true,
+			Usage:       provider.Usage{Input: 3, Output: 2, Total: 5},
 			StreamError: "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"the kit's service failed in mid-stream\"}}\n\n",
 		},
 		Samples: []providertest.Sample{

@@ -29,6 +29,7 @@ func profile() providertest.Profile {
 			},
 			StreamError: "data: {\"error\":{\"code\":500,\"message\":\"an internal error has occurred\",\"status\":\"INTERNAL\"}}\r\n\r\n",
 			Translated:  true,
+			Usage:       provider.Usage{Input: 3, Output: 2, Total: 5},
 		},
 		Samples: []providertest.Sample{
 			{Operation: provider.OpChat, Mode: provider.ModeCall, Body: `{"model":"{{model}}",` + conversation + `}`, Want: []string{`"content":"{{prompt}}"`}},

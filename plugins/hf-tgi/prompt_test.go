@@ -19,6 +19,7 @@ func openWithTemplate(t testing.TB, url string) *client.Conn {
 func TestConformanceWhereThePromptIsMadeHere(t *testing.T) {
 	p := profile()
 	p.Settings, p.Service.Translated = json.RawMessage(`{"chat_template":"chatml"}`), true
+	p.Service.Usage = provider.Usage{} // generate reports no tokens of the prompt here
 	providertest.Run(t, providertest.Harness{New: New, Profile: p})
 }
 

@@ -80,6 +80,7 @@ func profile() providertest.Profile {
 		Service: &providertest.Service{
 			Handler:    http.HandlerFunc(fakeOllama),
 			Translated: true,
+			Usage:      provider.Usage{Input: 3, Output: 2, Total: 5},
 			Error: func(_ int, message string) (contentType, body string) {
 				text, _ := json.Marshal(message) // a text always encodes
 				return "application/json; charset=utf-8", `{"error":` + string(text) + `}`

@@ -46,6 +46,7 @@ type serviceFile struct {
 	StreamError string               `json:"stream_error,omitempty"`
 	Translated  bool                 `json:"translated,omitempty"`
 	SettingsKey string               `json:"settings_key,omitempty"`
+	Usage       *provider.Usage      `json:"usage,omitempty"`
 }
 
 type errorFile struct {
@@ -136,6 +137,9 @@ func (f *serviceFile) service() (*Service, error) {
 		return nil, err
 	}
 	s.StreamError, s.Translated, s.SettingsKey = f.StreamError, f.Translated, f.SettingsKey
+	if f.Usage != nil {
+		s.Usage = *f.Usage
+	}
 	if f.Settings != nil {
 		s.Settings = func(url string) json.RawMessage {
 			return json.RawMessage(strings.ReplaceAll(string(f.Settings), urlPlace, url))
@@ -206,6 +210,9 @@ func toServiceFile(s *Service, url string) *serviceFile {
 	f := &serviceFile{
 		URL: url, Settings: s.settings(urlPlace), StreamError: s.StreamError, Translated: s.Translated,
 		SettingsKey: s.SettingsKey, Errors: map[string]errorFile{},
+	}
+	if u := s.Usage; u != (provider.Usage{}) {
+		f.Usage = &u
 	}
 	for _, status := range statuses {
 		contentType, body := s.errorBody(status, messagePlace)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 // Service stands in for the service behind a provider, in the dialect that the
@@ -32,6 +34,9 @@ type Service struct {
 	// endpoints are opened without a credential, the cases about using it are
 	// left out, and those about leaking it look for this one.
 	SettingsKey string
+	// Usage are the tokens that healthy answers to a chat report, in streams as
+	// well: Input, Output and Total are compared. The zero value leaves that out.
+	Usage provider.Usage
 
 	none bool
 }
@@ -47,6 +52,7 @@ func OpenAI() *Service {
 		Error:       openAIError,
 		StreamError: "data: {\"error\":{\"message\":\"" + streamErrorText + "\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n",
 		Settings:    func(url string) json.RawMessage { return object("base_url", url+"/v1") },
+		Usage:       provider.Usage{Input: 3, Output: 2, Total: 5},
 	}
 }
 

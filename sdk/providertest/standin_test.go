@@ -113,6 +113,7 @@ func TestAProfileThatIsLentOutIsTheSameOnTheOtherSide(t *testing.T) {
 				return "text/x", http.StatusText(status) + ": " + message
 			},
 			StreamError: "data: no\n\n", Translated: true, SettingsKey: "k",
+			Usage: provider.Usage{Input: 1, Output: 2, Total: 3},
 		},
 	}
 	file := filepath.Join(t.TempDir(), "profile.json")
@@ -146,7 +147,7 @@ func awaitFile(t *testing.T, name string) []byte {
 
 func checkLentService(t *testing.T, s *Service) {
 	t.Helper()
-	if s == nil || s.StreamError != "data: no\n\n" || !s.Translated || s.SettingsKey != "k" {
+	if s == nil || s.StreamError != "data: no\n\n" || !s.Translated || s.SettingsKey != "k" || s.Usage.Output != 2 {
 		t.Fatalf("got %+v", s)
 	}
 	if kind, body := s.Error(429, "wait"); kind != "text/x" || body != "Too Many Requests: wait" {
