@@ -5,6 +5,9 @@ package plugin
 import (
 	"maps"
 	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -56,4 +59,57 @@ func TestTwentyStartsAndStopsLeaveNoGoroutineFileOrDirectory(t *testing.T) {
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary directory: %v, %v", left, err)
 	}
+}
+
+func TestTwoHundredSwapsLeaveNoGoroutineFileProcessOrDirectory(t *testing.T) {
+	// Not parallel: it counts what belongs to the whole program.
+	tmp := shortTempDir(t)
+	t.Setenv("TMPDIR", tmp)
+	spec := testSpec(t)
+	spec.Env["TMPDIR"] = tmp
+	p := New(spec, nil)
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open(t, p, "e", 1, "")
+	one := func() {
+		if _, err := p.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mustCall(t, p, "e", wish{})
+	}
+	settled := func() bool { return len(p.Status(false).Generations) == 1 }
+	one() // what is made once
+	eventually(t, "the first is gone", settled)
+	files, routines, children := openFiles(t), runtime.NumGoroutine(), len(childPids(t))
+	for range 200 {
+		one()
+	}
+	eventually(t, "only one generation is left", settled)
+	eventually(t, "all files are closed", func() bool { return openFiles(t) <= files })
+	eventually(t, "all goroutines are gone", func() bool { return runtime.NumGoroutine() <= routines })
+	eventually(t, "all processes are gone", func() bool { return len(childPids(t)) <= children })
+	if left, err := filepath.Glob(filepath.Join(tmp, "bp-*")); err != nil || len(left) != 1 {
+		t.Errorf("directories: %v, %v", left, err)
+	}
+	shutDown(t, p)
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary directory: %v, %v", left, err)
+	}
+}
+
+// childPids lists the processes that this one has started.
+func childPids(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	files, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil { // the thread may have ended
+			all = append(all, strings.Fields(string(text))...)
+		}
+	}
+	return all
 }

@@ -186,6 +186,8 @@ func (e *testEndpoint) grant(ctx context.Context, w wish, a *answer) error {
 		return a.spawn()
 	case "cut":
 		return cutSockets()
+	case "panic":
+		panic("in the handler")
 	case "fail":
 		return &provider.Error{Code: provider.CodeOverloaded, Message: w.Text, Source: provider.SourceUpstream}
 	}

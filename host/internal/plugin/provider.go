@@ -25,6 +25,8 @@ type Provider struct {
 
 	probeEvery time.Duration
 	tick       time.Duration // how often idleness and trials are looked at
+	// pauses, if set, changes the pauses of the backoff, for tests.
+	pauses func(time.Duration) time.Duration
 
 	orders chan order    // changes, for the supervisor
 	wake   chan struct{} // a call wants a process

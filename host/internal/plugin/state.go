@@ -10,12 +10,18 @@ import (
 // state is where a provider stands, for the operator and for waiting calls:
 //
 //	stopped ──Start──▶ starting ──▶ ready ──crash──▶ backoff ──▶ starting …
-//	                      │  └──────failed start──────▶ ▲
-//	                      └──cannot ever work──▶ failed
+//	   │                │   │ ▲      │  ▲               │
+//	 lazy        failed start  │      │  └─change────────┤ too many crashes
+//	   ▼                │   │ │      ▼                  ▼
+//	  idle ◀──no call───┼───┼─┼──── ready         quarantined ──▶ starting …
+//	   └───────call─────┼───┼─┘
+//	                    ▼   └▶ backoff
+//	                  failed: cannot ever work; a change can mend it
 //	any ──Shutdown──▶ stopped
 //
-// Only the supervisor changes it, and Shutdown once. It is safe for concurrent
-// use.
+// A change keeps a provider that is ready in that state, with two generations for
+// a while. Only the supervisor changes the state, and Shutdown once. It is safe for
+// concurrent use.
 type state struct {
 	mu      sync.Mutex
 	now     situation

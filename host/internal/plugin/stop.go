@@ -23,16 +23,16 @@ const (
 // deadline, since the library sends it without one.
 const shutdownMethod = "/plugin.GRPCController/Shutdown"
 
-// stop ends the generation by ever stronger means: let calls finish, announce,
-// ask, SIGTERM, SIGKILL. Once ctx ends it goes straight to the last one. It
+// stop ends the generation by ever stronger means: let calls finish for the given
+// time, announce, ask, SIGTERM, SIGKILL. Once ctx ends it goes straight to the last one. It
 // returns when nothing of the process is left, and never blocks for longer than
 // the limits above.
-func (g *generation) stop(ctx context.Context, log hclog.Logger) {
+func (g *generation) stop(ctx context.Context, drain time.Duration, log hclog.Logger) {
 	g.stopping.Store(true)
 	g.drain()
 	// Drain comes after the leases: a call that has one may still be on its way to
 	// the process, which would refuse it.
-	g.awaitLeases(ctx)
+	g.awaitLeases(ctx, drain)
 	g.announce(ctx)
 	if !g.ask(ctx) {
 		log.Warn("provider process does not end when asked to; terminating it", "pid", g.proc.pid())
@@ -52,7 +52,12 @@ func (g *generation) retire(life context.Context, stop func() context.Context, l
 	defer cancel()
 	select {
 	case <-g.drained:
-	case <-g.proc.exited:
+	case <-g.proc.exited: // not asked to: its calls learn how it ended
+		within(ctx, exitWait, g.proc.finished)
+		log.Warn("replaced process ended before its calls", "generation", g.id, "exit", g.howItEnded(), "calls_in_flight", g.inFlight())
+		g.drain()
+		g.destroy(log)
+		return
 	case <-timer.C:
 		g.hurry("its process was replaced, and drain_timeout of " + g.spec.DrainTimeout.String() + " is over")
 		cancel()
@@ -64,12 +69,12 @@ func (g *generation) retire(life context.Context, stop func() context.Context, l
 	if n := g.inFlight(); n > 0 && ctx.Err() != nil {
 		log.Warn("calls are cut off: their process was replaced", "generation", g.id, "calls", n)
 	}
-	g.stop(ctx, log)
+	g.stop(ctx, leaseLimit, log)
 	log.Info("replaced process is stopped", "generation", g.id, "exit", g.proc.exit())
 }
 
 // awaitLeases waits for the calls in flight.
-func (g *generation) awaitLeases(ctx context.Context) {
+func (g *generation) awaitLeases(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // a process that is gone answers none of them
@@ -79,10 +84,6 @@ func (g *generation) awaitLeases(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	limit := leaseLimit
-	if _, bounded := ctx.Deadline(); bounded {
-		limit = g.spec.DrainTimeout
-	}
 	within(ctx, limit, g.drained)
 }
 

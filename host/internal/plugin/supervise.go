@@ -212,7 +212,11 @@ func (s *supervisor) crashedOrFailed(reason string, ready time.Duration) {
 	quarantine := s.crashes.add(time.Now())
 	s.noteCrashes()
 	if !quarantine {
-		s.state.set(status.ProviderBackoff, reason, time.Now().Add(s.wait.next(ready)))
+		pause := s.wait.next(ready)
+		if s.pauses != nil {
+			pause = s.pauses(pause)
+		}
+		s.state.set(status.ProviderBackoff, reason, time.Now().Add(pause))
 		return
 	}
 	s.log.Error("provider crashed too often and is quarantined", "crashes", s.crashes.count(time.Now()), "within", crashWindow, "next_try_in", quarantineTime)
@@ -259,7 +263,7 @@ func (p *Provider) crashed(g *generation) string {
 // end stops g on the provider's own wish.
 func (p *Provider) end(g *generation) {
 	p.withdraw(g)
-	g.stop(p.stopContext(), p.log)
+	g.stop(p.stopContext(), leaseLimit, p.log)
 	p.state.setExit(g.proc.exit())
 	p.log.Info("provider is stopped", "generation", g.id, "exit", g.proc.exit())
 }

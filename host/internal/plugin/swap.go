@@ -193,8 +193,8 @@ func (s *supervisor) replace(o order, old *generation, wanted Spec) (*generation
 	}()
 	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, strict: true})
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
-			err = cause
+		if ctx.Err() != nil { // how the start came to an end says less
+			err = context.Cause(ctx)
 		}
 		return nil, err
 	}
@@ -206,9 +206,7 @@ func (s *supervisor) replace(o order, old *generation, wanted Spec) (*generation
 func (s *supervisor) replaceExclusive(ctx context.Context, o order, old *generation, wanted Spec) (*generation, error) {
 	s.state.set(status.ProviderStarting, "it is being replaced", time.Time{})
 	s.withdraw(old)
-	drain, cancel := context.WithTimeout(ctx, old.spec.DrainTimeout)
-	old.stop(drain, s.log)
-	cancel()
+	old.stop(ctx, old.spec.DrainTimeout, s.log)
 	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, strict: true})
 	if err != nil {
 		s.log.Error("the process that was to replace it did not start; starting one as before", "error", err)
