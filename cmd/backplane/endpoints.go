@@ -19,6 +19,9 @@ Usage:
   backplane endpoints create ID -provider NAME [flags]
   backplane endpoints test ID
   backplane endpoints stats [ID]
+  backplane endpoints explain ID
+  backplane endpoints open ID
+  backplane endpoints close ID
   backplane endpoints delete ID
 
 Example:
@@ -26,6 +29,7 @@ Example:
   $ backplane endpoints test slow
   $ backplane chat -endpoint slow "hello there"
   $ backplane endpoints stats slow
+  $ backplane endpoints explain slow
   $ backplane endpoints delete slow
 
 Endpoints made here are gone after a restart of the host; write them into its
@@ -63,7 +67,8 @@ Flags:
 func endpointsCommand() *command {
 	return &command{name: "endpoints", usage: endpointsUsage, sub: []*command{
 		endpointsListCommand(), endpointsCreateCommand(), endpointsTestCommand(),
-		endpointsStatsCommand(), endpointsDeleteCommand(),
+		endpointsStatsCommand(), endpointsExplainCommand(), endpointsOpenCommand(), endpointsCloseCommand(),
+		endpointsDeleteCommand(),
 	}}
 }
 

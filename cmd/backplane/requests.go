@@ -9,50 +9,114 @@ import (
 	"time"
 
 	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 const requestsUsage = `Look at recent requests.
 
 Usage:
-  backplane requests list [-endpoint ID] [-limit N] [-admin ADDR] [-json]
+  backplane requests list [filters]
+  backplane requests show ID
 
-The host remembers the requests of the last hour, up to a bound. Newest first.
+The host remembers the requests of the last hour, up to a bound, and each of
+their attempts.
+
+Run 'backplane help requests COMMAND' for the filters.
+`
+
+const requestsListUsage = `List recent requests, newest first.
+
+Usage:
+  backplane requests list [filters] [-n N] [-admin ADDR] [-json]
+
+A request that was sent to several endpoints is listed once for each.
 
 Example:
-  $ backplane requests list -limit 2
+  $ backplane requests list -code failed -since 15m -n 2
   TIME      REQUEST       ENDPOINT  OPERATION  MODEL  RESULT      ATTEMPTS  TOOK   QUEUED  TOKENS
-  10:24:07  req_9f2c01e7  echo      chat       echo   ok          1         212ms  8µs     1+2
+  10:24:07  req_9f2c01e7  echo      chat       echo   timeout     1         60s    8µs     0+0
   10:24:01  req_1b77ac02  echo      chat       echo   rate_limit  4         8.31s  11µs    0+0
 
+Filters:
+  -endpoint ID  of this endpoint
+  -code CODE    that ended with this code, or had an attempt that did; "ok",
+                or "failed" for any code
+  -model NAME   that asked for this model
+  -tenant NAME  of this tenant
+  -text TEXT    whose id, operation, model, tenant or errors contain this
+  -since 15m    of the last so many minutes
+  -slower 2s    that took at least so long
+
 Flags:
-  -endpoint ID  only requests of this endpoint
-  -limit N      at most so many, default 20
+  -n N          at most so many, default 20
+  -limit N      the same
   -admin ADDR   address of the admin API (BACKPLANE_ADMIN)
-  -json         print JSON, with the error messages
+  -json         print JSON, with error messages and attempts
 `
 
 func requestsCommand() *command {
-	return &command{name: "requests", usage: requestsUsage, sub: []*command{requestsListCommand()}}
+	return &command{name: "requests", usage: requestsUsage, sub: []*command{requestsListCommand(), requestsShowCommand()}}
+}
+
+// requestFilters are the filters as flags.
+type requestFilters struct {
+	words         map[string]*string
+	since, slower *time.Duration
+	limit         int
+}
+
+func requestFilterFlags(fs *flag.FlagSet) *requestFilters {
+	f := &requestFilters{words: make(map[string]*string)}
+	for _, name := range []string{"endpoint", "code", "model", "tenant", "text"} {
+		f.words[name] = fs.String(name, "", "only these")
+	}
+	f.since = fs.Duration("since", 0, "only of the last so long")
+	f.slower = fs.Duration("slower", 0, "only those that took so long")
+	fs.IntVar(&f.limit, "n", 20, "at most so many")
+	fs.IntVar(&f.limit, "limit", 20, "at most so many")
+	return f
+}
+
+// query writes the filters for the admin API, which knows the codes.
+func (f *requestFilters) query() (url.Values, error) {
+	if f.limit < 1 {
+		return nil, usagef("flag -n: %d is wrong: at least 1", f.limit)
+	}
+	query := url.Values{"limit": {strconv.Itoa(f.limit)}}
+	for name, value := range f.words {
+		if *value != "" {
+			query.Set(name, *value)
+		}
+	}
+	for name, d := range map[string]time.Duration{"since": *f.since, "slower": *f.slower} {
+		if d < 0 {
+			return nil, usagef("flag -%s: %s is wrong: at least 0s", name, d)
+		}
+		if d > 0 {
+			query.Set(name, schema.FormatDuration(d))
+		}
+	}
+	return query, nil
 }
 
 func requestsListCommand() *command {
-	return &command{name: "list", usage: requestsUsage, setup: func(fs *flag.FlagSet) runFunc {
-		endpoint := fs.String("endpoint", "", "only this endpoint")
-		limit := fs.Int("limit", 20, "at most so many")
+	return &command{name: "list", usage: requestsListUsage, setup: func(fs *flag.FlagSet) runFunc {
+		filters := requestFilterFlags(fs)
 		admin, asJSON := adminFlag(fs), jsonFlag(fs)
 		return func(ctx context.Context, std streams, args []string) error {
 			if err := wantArgs(fs, args); err != nil {
 				return err
 			}
-			if *limit < 1 {
-				return usagef("flag -limit: %d is wrong: at least 1", *limit)
+			query, err := filters.query()
+			if err != nil {
+				return err
 			}
 			a, err := newAdmin(*admin)
 			if err != nil {
 				return err
 			}
-			list, err := a.requests(ctx, *endpoint, *limit)
-			if err != nil {
+			var list []status.Request
+			if err := a.list(ctx, http.MethodGet, "/requests?"+query.Encode(), &list); err != nil {
 				return err
 			}
 			if *asJSON {
@@ -66,24 +130,19 @@ func requestsListCommand() *command {
 func printRequests(std streams, list []status.Request) error {
 	t := newTable(std.out, "TIME", "REQUEST", "ENDPOINT", "OPERATION", "MODEL", "RESULT", "ATTEMPTS", "TOOK", "QUEUED", "TOKENS")
 	for _, r := range list {
-		result := "ok"
-		if !r.Success {
-			result = string(r.Code)
-		}
-		tokens := strconv.FormatInt(r.Usage.Input, 10) + "+" + strconv.FormatInt(r.Usage.Output, 10)
-		t.row(r.At.Local().Format(time.TimeOnly), r.ID, r.Endpoint, r.Operation, r.Model, result,
-			strconv.Itoa(r.Attempts), short(r.Duration), short(r.QueueWait), tokens)
+		t.row(r.At.Local().Format(time.TimeOnly), r.ID, r.Endpoint, r.Operation, r.Model, result(r.Success, string(r.Code)),
+			strconv.Itoa(r.Attempts), short(r.Duration), short(r.QueueWait), tokens(&r))
 	}
 	return t.flush()
 }
 
-// requests asks for recent requests, of all endpoints if endpoint is empty.
-func (a *admin) requests(ctx context.Context, endpoint string, limit int) ([]status.Request, error) {
-	query := url.Values{"limit": {strconv.Itoa(limit)}}
-	if endpoint != "" {
-		query.Set("endpoint", endpoint)
+func result(ok bool, code string) string {
+	if ok {
+		return "ok"
 	}
-	var list []status.Request
-	err := a.list(ctx, http.MethodGet, "/requests?"+query.Encode(), &list)
-	return list, err
+	return code
+}
+
+func tokens(r *status.Request) string {
+	return strconv.FormatInt(r.Usage.Input, 10) + "+" + strconv.FormatInt(r.Usage.Output, 10)
 }

@@ -174,6 +174,20 @@ func cmdRunning(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func cmdLatest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: latest ENDPOINT")
+	}
+	a, err := newAdmin(ts.Getenv("BACKPLANE_ADMIN"))
+	ts.Check(err)
+	var list []status.Request
+	ts.Check(a.list(context.Background(), "GET", "/requests?limit=1&endpoint="+args[0], &list))
+	if len(list) == 0 {
+		ts.Fatalf("endpoint %s has no request", args[0])
+	}
+	ts.Setenv("REQUEST", list[0].ID)
+}
+
 func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until PATTERN PROGRAM ARG...")

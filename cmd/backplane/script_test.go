@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //	hosterr PATTERN         wait until the host has written that to standard error
 //	killplugin NAME         kill -9 the process of a provider and wait for its end
 //	running ENDPOINT N      wait until N requests run on an endpoint
+//	latest ENDPOINT         put the id of an endpoint's latest request into $REQUEST
 //	until PATTERN CMD...    repeat a command until its output matches, for a while
 //
 // Hosts run on a free port, with an admin socket of their own. $PLUGINS is the
@@ -42,7 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup:               func(env *testscript.Env) error { return setUp(env, plugins) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "start": cmdStart, "halt": cmdHalt, "signal": cmdSignal, "hosterr": cmdHostErr,
-			"killplugin": cmdKillPlugin, "running": cmdRunning, "until": cmdUntil,
+			"killplugin": cmdKillPlugin, "running": cmdRunning, "until": cmdUntil, "latest": cmdLatest,
 		},
 	})
 }

@@ -5,9 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -92,7 +94,13 @@ func printStats(out io.Writer, s *status.Stats) error {
 	for _, code := range sortedCodes(s.ErrorsByCode) {
 		p("  "+string(code), "%d", s.ErrorsByCode[code])
 	}
+	if refused := refusals(s.Refused); refused != "" {
+		p("refused", "by the queue: %s", refused)
+	}
 	p("attempts", "%d, of which %d retries", s.Attempts, s.Retries)
+	if s.Paced > 0 {
+		p("paced", "%d attempts waited for a rate limit", s.Paced)
+	}
 	p("now", "%d running, %d queued (%d bytes)", s.InFlight, s.Queued, s.QueuedBytes)
 	p("latency", "%s", quantiles(s.Latency))
 	p("first token", "%s", quantiles(s.TimeToFirstToken))
@@ -128,6 +136,15 @@ func sortedCodes(counts map[provider.Code]uint64) []provider.Code {
 	}
 	slices.Sort(codes)
 	return codes
+}
+
+// refusals lists the reasons of a queue with their counts.
+func refusals(counts map[status.Refusal]uint64) string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[reason], reason))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }

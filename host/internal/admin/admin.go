@@ -56,6 +56,7 @@ func routes() []route {
 		{"DELETE", "/endpoints/{id}", (*exchange).deleteEndpoint},
 		{"POST", "/endpoints/{id}/test", (*exchange).testEndpoint},
 		{"GET", "/endpoints/{id}/explain", (*exchange).explainEndpoint},
+		{"PUT", "/endpoints/{id}/circuit", (*exchange).setCircuit},
 		{"GET", "/endpoints/{id}/stats", (*exchange).endpointStats},
 		{"DELETE", "/endpoints/{id}/stats", (*exchange).resetStats},
 		{"GET", "/stats", (*exchange).listStats},

@@ -46,6 +46,9 @@ func TestEveryRouteReachesItsMethod(t *testing.T) {
 		{"DELETE", "/admin/v1/endpoints/fast/stats", "", 204, "ResetStats fast"},
 		{"GET", "/admin/v1/stats", "", 200, "Stats"},
 		{"GET", "/admin/v1/endpoints/fast/explain", "", 200, "Explain fast"},
+		{"PUT", "/admin/v1/endpoints/fast/circuit", `{"state":"open"}`, 200, `OpenCircuit fast "" 0s`},
+		{"PUT", "/admin/v1/endpoints/fast/circuit", `{"state":"open","for":"10m","reason":"night"}`, 200, `OpenCircuit fast "night" 10m0s`},
+		{"PUT", "/admin/v1/endpoints/fast/circuit", `{"state":"closed","reason":"day"}`, 200, `CloseCircuit fast "day"`},
 		{"GET", "/admin/v1/requests", "", 200, recent(status.RequestFilter{Limit: 100})},
 		{"GET", "/admin/v1/requests?endpoint=fast&limit=7&model=&text=x", "", 200, recent(status.RequestFilter{Endpoint: "fast", Limit: 7, Text: "x"})},
 		{"GET", "/admin/v1/requests?model=m&tenant=t&id=i&code=timeout&since=2026-01-02T04:04:05%2B01:00&slower=2.5s", "", 200,
@@ -96,6 +99,10 @@ func TestMistakesOfTheCallerAreExplained(t *testing.T) {
 		{"POST", "/admin/v1/endpoints", `{"a":"` + strings.Repeat("x", 1<<20) + `"}`, 413, `{"error":{"code":"too_large","message":"the body is larger than 1048576 bytes, the most that is taken"}}`},
 		{"GET", "/admin/v1/requests?limit=0", "", 400, `{"error":{"code":"invalid_request","message":"limit must be a number from 1 to 10000, found \"0\"","param":"limit"}}`},
 		{"GET", "/admin/v1/requests?limit=many", "", 400, `{"error":{"code":"invalid_request","message":"limit must be a number from 1 to 10000, found \"many\"","param":"limit"}}`},
+		{"PUT", "/admin/v1/endpoints/fast/circuit", `{"state":"half_open","untl":"x"}`, 400, `{"error":{"code":"invalid_request","message":"the circuit's state has 2 mistakes","diagnostics":[` +
+			`{"path":"state","summary":"Value not allowed","detail":"\"state\" must be one of \"open\", \"closed\", but is \"half_open\"."},` +
+			`{"path":"untl","summary":"Unsupported setting","detail":"There is no setting \"untl\" here. Allowed are \"state\", \"for\", \"reason\"."}]}}`},
+		{"PUT", "/admin/v1/endpoints/fast/circuit", `{"state":"closed","for":"10m"}`, 400, `{"error":{"code":"invalid_request","message":"\"for\" goes with \"open\": a circuit that is closed stays so until the service fails","param":"for"}}`},
 		{"GET", "/admin/v1/requests?colour=red", "", 400, `{"error":{"code":"invalid_request","message":"there is no filter \"colour\"; use code, endpoint, id, limit, model, since, slower, tenant or text","param":"colour"}}`},
 		{"GET", "/admin/v1/requests?slower=2", "", 400, `{"error":{"code":"invalid_request","message":"slower must be a duration with its unit, such as \"250ms\", found \"2\"","param":"slower"}}`},
 		{"GET", "/admin/v1/requests?since=yesterday", "", 400, `{"error":{"code":"invalid_request","message":"since must be a time such as 2026-01-31T15:04:05Z, or how long ago, such as \"15m\", found \"yesterday\"","param":"since"}}`},

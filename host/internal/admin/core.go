@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -26,6 +27,10 @@ type Core interface {
 
 	// Explain says what an endpoint's policies would do with a request now.
 	Explain(id string) (status.Explanation, error)
+	// OpenCircuit opens an endpoint's circuit by hand, for a time or, if d is 0,
+	// until CloseCircuit; the reason goes into the history.
+	OpenCircuit(id, reason string, d time.Duration) error
+	CloseCircuit(id, reason string) error
 
 	Stats() []status.Stats
 	EndpointStats(id string) (status.Stats, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +106,9 @@ func (f *fakeCore) Stats() []status.Stats {
 }
 
 func (f *fakeCore) EndpointStats(id string) (status.Stats, error) {
+	if last := f.last(); strings.Contains(last, "Circuit") { // keep the note of what is looked at here
+		return statsOf(id), nil
+	}
 	return statsOf(id), f.note("EndpointStats %s", id)
 }
 
@@ -129,6 +133,14 @@ func (f *fakeCore) Recent(filter status.RequestFilter) []status.Request {
 	}
 }
 
+func (f *fakeCore) OpenCircuit(id, reason string, d time.Duration) error {
+	return f.note("OpenCircuit %s %q %s", id, reason, d)
+}
+
+func (f *fakeCore) CloseCircuit(id, reason string) error {
+	return f.note("CloseCircuit %s %q", id, reason)
+}
+
 func (f *fakeCore) Explain(id string) (status.Explanation, error) {
 	return status.Explanation{
 		Endpoint: id, At: when, Verdict: "waits in the queue",
@@ -145,10 +157,17 @@ func (f *fakeCore) Explain(id string) (status.Explanation, error) {
 	}, f.note("Explain %s", id)
 }
 
+var generation = status.Generation{
+	ID: 3, State: status.GenerationReady, Version: "0.1.0", SHA256: "aa", Kept: "sealed", PID: 7, Since: when, InFlight: 1,
+	Confined: []string{"seccomp"}, Unconfined: []string{"landlock: no"}, Usage: &status.ProcessUsage{RSS: 1, CPU: 2.5, Files: 3, Threads: 4},
+}
+
 func providerOf(name string) status.Provider {
 	return status.Provider{
 		Name: name, Version: "0.1.0", State: status.ProviderBackoff, Reason: "it crashed", Since: when, Path: "/p", PID: 7,
 		Generation: 3, Restarts: 2, InFlight: 1, LastExit: "signal: killed", Endpoints: []string{"fast"}, Log: []string{"one", "two"},
+		Generations: []status.Generation{generation}, Crashes: 2, TrialUntil: &when,
+		LastSwap: &status.Swap{Provider: name, Changed: true, From: &generation, To: &generation, Took: 1, At: when, RolledBack: "it crashed"},
 		Manifest: &provider.Manifest{
 			Name: name, Version: "0.1.0", Description: "d", Homepage: "h", License: "l", SDK: "go/0.1.0", Protocols: []int{1}, Capabilities: []string{"x"},
 			Operations: []provider.Operation{{Name: "chat", Modes: []provider.Mode{provider.ModeCall}, Unsafe: true}},

@@ -62,6 +62,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		"createEndpoint": `{"id":"new","provider":"echo","model":"m","api_key":"k","settings":{"a":1},"timeout":"5s","queue":{"size":3,"max_bytes":"1MiB"}}`,
 		"updateEndpoint": `{"timeout":"5s","retry":{"max":0},"breaker":{"enabled":false},"stats":{"recent":false}}`,
 	}
+	bodies["setCircuit"] = `{"state":"open","for":"10m","reason":"maintenance"}`
 	failure := &provider.ConfigError{Diagnostics: []schema.Diagnostic{{Path: "a", Summary: "s", Detail: "d"}}}
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {

@@ -39,7 +39,7 @@ func asProblem(err error) *problem {
 	}
 	var wrong *provider.ConfigError
 	if errors.As(err, &wrong) {
-		p = invalid(mistakes(wrong.Diagnostics))
+		p = invalid("the endpoint has " + mistakes(wrong.Diagnostics))
 		p.diagnostics = wrong.Diagnostics
 		return p
 	}
@@ -56,9 +56,9 @@ func mistakes(diags []schema.Diagnostic) string {
 		}
 	}
 	if n == 1 {
-		return "the endpoint has 1 mistake"
+		return "1 mistake"
 	}
-	return fmt.Sprintf("the endpoint has %d mistakes", n)
+	return fmt.Sprintf("%d mistakes", n)
 }
 
 // fail answers with err.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/backplane-dev/backplane/host/status"
+	"github.com/backplane-dev/backplane/sdk/schema"
+)
+
+const endpointsExplainUsage = `Say what an endpoint would do with a request now, and why.
+
+Usage:
+  backplane endpoints explain ID [-admin ADDR] [-json]
+
+Example:
+  $ backplane endpoints explain flaky
+  endpoint  flaky
+  now       refused: the circuit breaker is open
+  queue     0 of 100 wait (0B of 64MiB), 0 of 5 run
+  circuit   open since 10:24:07: 8 of 11 attempts failed in the window; opened once
+            a probe may pass in 7.2s
+            10:24:07  closed to open: 8 of 11 attempts in 1m failed, more than 50%
+  retry     up to 3 more attempts; 4.1 of 10 tokens of the budget are left
+
+Flags:
+  -admin ADDR  address of the admin API (BACKPLANE_ADMIN)
+  -json        print JSON
+`
+
+func endpointsExplainCommand() *command {
+	return &command{name: "explain", usage: endpointsExplainUsage, setup: func(fs *flag.FlagSet) runFunc {
+		admin, asJSON := adminFlag(fs), jsonFlag(fs)
+		return func(ctx context.Context, std streams, args []string) error {
+			if err := wantArgs(fs, args, "the ID of an endpoint"); err != nil {
+				return err
+			}
+			a, err := newAdmin(*admin)
+			if err != nil {
+				return err
+			}
+			var e status.Explanation
+			if err := a.call(ctx, http.MethodGet, endpointPath(args[0])+"/explain", nil, &e); err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(std.out, e)
+			}
+			return printExplanation(std.out, &e)
+		}
+	}}
+}
+
+// printExplanation writes the verdict first, then each policy with its numbers.
+// Moments are told relative to the host's own clock.
+func printExplanation(out io.Writer, e *status.Explanation) error {
+	f := newPage(out)
+	f.add("endpoint", "%s", e.Endpoint)
+	f.add("now", "%s", e.Verdict)
+	explainQueue(f, &e.Queue)
+	if g := e.Gate; g != nil {
+		f.add("gate", "shut for %s: %s", timeLeft(g.Until, e.At), g.Why)
+	}
+	if k := e.Key; k != nil {
+		f.add("key", "not used for %s (%s): %s", timeLeft(k.Until, e.At), k.Code, k.Why)
+	}
+	explainCircuit(f, &e.Circuit, e.At)
+	f.add("retry", "%s", retryText(&e.Retry))
+	for i, l := range e.Limits {
+		f.add(onFirst(i, "limits"), "%s", limitText(&l))
+	}
+	if a := e.Adapt; a != nil {
+		f.add("adapt", "%d at once; first token after %s, %s without load%s", a.Limit, short(a.Median), short(a.Base), because(a.Reason))
+	}
+	if h := e.Hedge; h != nil {
+		f.add("hedge", "after %s; %.3g second attempts are left; %d sent, %d of them answered first", short(h.Delay), h.Tokens, h.Sent, h.Won)
+	}
+	return f.w.Flush()
+}
+
+func explainQueue(f page, q *status.QueueNow) {
+	size := fmt.Sprintf("%d of %d wait (%s of %s)", q.Waiting, q.Size, schema.FormatSize(q.Bytes), schema.FormatSize(q.MaxBytes))
+	switch {
+	case q.Unbounded:
+		size = fmt.Sprintf("%d wait (%s), without bound", q.Waiting, schema.FormatSize(q.Bytes))
+	case q.MaxBytes == 0:
+		size = fmt.Sprintf("%d of %d wait (%s)", q.Waiting, q.Size, schema.FormatSize(q.Bytes))
+	}
+	running := fmt.Sprintf("%d of %d run", q.InFlight, q.MaxConcurrent)
+	if q.MaxConcurrent == 0 {
+		running = fmt.Sprintf("%d run, without limit", q.InFlight)
+	}
+	f.add("queue", "%s, %s", size, running)
+	if q.Waiting > 0 {
+		f.add("", "the oldest has waited %s; who comes now waits about %s", short(q.Oldest), short(q.Estimate))
+	}
+	if q.Overloaded {
+		f.add("", "overloaded: not empty for more than %s, so that waits are cut to %s", short(q.Interval), short(q.Target))
+	}
+	for _, c := range q.Classes {
+		tenants := make([]string, len(c.Tenants))
+		for i, t := range c.Tenants {
+			tenants[i] = fmt.Sprintf("%s %d", orDash(t.Tenant), t.Waiting)
+		}
+		f.add("", "%s priority: %d wait%s", c.Priority, c.Waiting, because(strings.Join(tenants, ", ")))
+	}
+}
+
+func explainCircuit(f page, c *status.Circuit, now time.Time) {
+	if c.State == status.CircuitDisabled {
+		f.add("circuit", "disabled")
+		return
+	}
+	f.add("circuit", "%s since %s: %d of %d attempts failed in the window; opened %s", c.State, c.Since.Local().Format(time.TimeOnly), c.Failures, c.Total, times(c.Trips))
+	if c.RetryAt != nil {
+		f.add("", "a probe may pass in %s", timeLeft(*c.RetryAt, now))
+	}
+	for _, t := range c.History {
+		f.add("", "%s  %s to %s: %s", t.At.Local().Format(time.TimeOnly), t.From, t.To, t.Reason)
+	}
+}
+
+func retryText(r *status.RetryNow) string {
+	switch {
+	case r.Max == 0:
+		return "none"
+	case r.Capacity == 0:
+		return fmt.Sprintf("up to %d more attempts, without a budget", r.Max)
+	default:
+		return fmt.Sprintf("up to %d more attempts; %.3g of %.3g tokens of the budget are left", r.Max, r.Tokens, r.Capacity)
+	}
+}
+
+func limitText(l *status.LimitNow) string {
+	of, whose := "", "configured"
+	if l.Model != "" {
+		of = " of " + l.Model
+	}
+	if l.Source == "headers" {
+		whose = "announced by the service"
+	}
+	return fmt.Sprintf("%s%s: %.6g of %.6g left, %.3g more a second (%s)", l.Meter, of, l.Level, l.Limit, l.PerSecond, whose)
+}
+
+// timeLeft is the time from now to a moment, at least 0.
+func timeLeft(until, now time.Time) string { return short(max(until.Sub(now), 0)) }
+
+// onFirst is the label of a fact's first line, "" for the others.
+func onFirst(i int, label string) string {
+	if i > 0 {
+		return ""
+	}
+	return label
+}
+
+// because appends a reason, if there is one.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// times returns "never", "once" or "n times".
+func times(n uint64) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	default:
+		return fmt.Sprintf("%d times", n)
+	}
+}
