@@ -26,6 +26,7 @@ type openAIBody struct {
 	Stream   bool            `json:"stream"`
 	Input    json.RawMessage `json:"input"`
 	Prompt   json.RawMessage `json:"prompt"`
+	Encoding string          `json:"encoding_format"`
 	Messages []struct {
 		Content json.RawMessage `json:"content"`
 	} `json:"messages"`
@@ -90,8 +91,12 @@ func answerOpenAI(path string, body openAIBody) string {
 		return `{"id":"cmpl-kit","object":"text_completion","created":1700000000,"model":` + model +
 			`,"choices":[{"index":0,"text":` + text + `,"logprobs":null,"finish_reason":"stop"}],` + usage + `,` + extra + `}`
 	case "/embeddings":
+		vector := `[0.5,-0.5]`
+		if body.Encoding == "base64" {
+			vector = `"AAAAPwAAAL8="`
+		}
 		return `{"object":"list","model":` + model +
-			`,"data":[{"object":"embedding","index":0,"embedding":[0.5,-0.5]}],"usage":{"prompt_tokens":3,"total_tokens":3},` + extra + `}`
+			`,"data":[{"object":"embedding","index":0,"embedding":` + vector + `}],"usage":{"prompt_tokens":3,"total_tokens":3},` + extra + `}`
 	case "/models":
 		return `{"object":"list","data":[{"id":"kit-model","object":"model","created":1700000000,"owned_by":"kit"}],` + extra + `}`
 	case "/rerank":

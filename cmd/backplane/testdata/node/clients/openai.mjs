@@ -58,6 +58,26 @@ await run({
     assert.ok((await openai.batches.list()).data.length > 0);
   },
 
+  /** The conformance kit's service, which says back what it was told. */
+  async kit(url) {
+    const openai = client(url);
+    const answer = await openai.chat.completions.create(ask);
+    assert.equal(answer.choices[0].message.content, 'hello');
+    assert.equal(answer.usage.total_tokens, 5);
+    const stream = openai.chat.completions.stream({ ...ask, stream_options: { include_usage: true } });
+    assert.equal((await stream.finalMessage()).content, 'hello');
+    assert.equal((await stream.totalUsage()).total_tokens, 5);
+    const parts = await all(openai.completions.create({ model: 'm', prompt: 'a b', stream: true }));
+    assert.equal(parts.map((part) => part.choices[0]?.text ?? '').join(''), 'a b');
+    assert.ok((await openai.responses.create({ model: 'm', input: 'a' })).output_text);
+    const events = await all(openai.responses.create({ model: 'm', input: 'a', stream: true }));
+    assert.equal(events.at(-1).type, 'response.completed');
+    assert.deepEqual((await openai.embeddings.create({ model: 'm', input: 'a' })).data[0].embedding, [0.5, -0.5]);
+    assert.ok((await all(openai.models.list())).length > 0);
+    assert.equal((await openai.moderations.create({ input: 'a' })).results[0].flagged, false);
+    assert.ok((await openai.images.generate({ prompt: 'a' })).data[0].b64_json);
+  },
+
   async errors(url) {
     await eachError(url, async (row, at) => {
       const error = await raised(client(at).chat.completions.create(ask));
