@@ -41,12 +41,12 @@ func (claude) Describe() provider.Manifest {
 		Name:        dialect.Name,
 		Version:     dialect.Version,
 		Description: "Chat with Anthropic's Claude, translated to its Messages API, and that API as it is.",
-		Operations: []provider.Operation{
+		Operations: append([]provider.Operation{
 			{Name: provider.OpChat, Modes: []provider.Mode{call, stream}, Description: "Chat completion, translated."},
 			{Name: opMessages, Modes: []provider.Mode{call, stream}, Description: "Anthropic's own body and events."},
 			{Name: opCountTokens, Modes: []provider.Mode{call}, Description: "Input tokens of a chat request."},
 			{Name: provider.OpModels, Modes: []provider.Mode{call}, Description: "The models that the key may use."},
-		},
+		}, batchOperations()...),
 		Settings:       schemaOfSettings(),
 		Credential:     provider.Credential{Env: []string{"ANTHROPIC_API_KEY"}},
 		Models:         provider.Models{Default: defaultModel, Patterns: []string{"claude-*"}},

@@ -17,6 +17,8 @@ func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.R
 		return e.messages(ctx, req)
 	case opCountTokens:
 		return e.countTokens(ctx, req)
+	case opBatchCreate, opBatchList, opBatchGet, opBatchCancel, opBatchDelete:
+		return e.batches(ctx, req)
 	default:
 		return nil, provider.Unsupported(req.Operation, "")
 	}

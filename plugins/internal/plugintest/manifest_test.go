@@ -17,7 +17,7 @@ var offered = map[string]string{
 	"openai": "chat* completions* responses* embeddings moderations images.generate* images.edit^ audio.speech^ audio.transcription^ audio.translation^ " +
 		"files.upload^ files.list files.get files.content^ files.delete batches.create batches.list batches.get batches.cancel models",
 	"openai-mini":  "chat* completions* embeddings models files.upload^ files.list files.get files.content^ files.delete audio.speech^ audio.transcription^ audio.translation^",
-	"claude":       "chat* messages* tokens.count models",
+	"claude":       "chat* messages* tokens.count models messages.batches.create messages.batches.get messages.batches.results^",
 	"gemini":       "chat* generate* embeddings tokens.count models",
 	"groq":         "chat* models audio.speech^ audio.transcription^ audio.translation^",
 	"hf-tgi":       "chat* completions* generate* tokenize info models",
