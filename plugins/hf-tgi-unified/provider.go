@@ -12,6 +12,7 @@ var family = managed.Family{
 	Image:     "ghcr.io/huggingface/text-generation-inference:latest",
 	Arguments: []string{"--model-id", "{model}", "--hostname", "{host}", "--port", "{port}"},
 	Port:      80,
+	Alias:     "tgi",
 	Health:    "/health",
 }
 

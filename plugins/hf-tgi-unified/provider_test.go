@@ -132,6 +132,31 @@ func TestAServerIsStartedForTheFirstCall(t *testing.T) {
 	}
 }
 
+func TestTheModelOfTheServerIsNoAdapter(t *testing.T) {
+	t.Parallel()
+	port := managedtest.FreePort(t)
+	raw, err := json.Marshal(plugintest.Settings{"base_url": "http://127.0.0.1:" + port, "server": plugintest.Settings{
+		"mode": "process", "runtime_dir": managedtest.Dir(t), "health_interval": "50ms", "process": plugintest.Settings{"command": managedtest.Command(t)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, _ := New().Describe().Settings.Check(raw)
+	conn := providertest.Dial(t, New())
+	diags, err := conn.OpenEndpoint(t.Context(), provider.EndpointConfig{ID: "e", Revision: 1, Model: "org/m", Settings: provider.NewSettings(full)})
+	if err != nil || len(diags) > 0 {
+		t.Fatal(err, diags)
+	}
+	for asked, want := range map[string]string{"": "tgi", "org/m": "tgi", "org/lora": "org/lora"} {
+		req := plugintest.Request(provider.OpChat, `{"messages":[{"role":"user","content":"hi"}]}`)
+		req.Model = asked
+		got := string(must(conn.Call(t.Context(), req)))
+		if !strings.Contains(got, `"model":"`+want+`"`) { // the fake says back what it was asked for
+			t.Errorf("asked for %q: got %s", asked, got)
+		}
+	}
+}
+
 func TestAHostedModelHasNoServerToStart(t *testing.T) {
 	t.Parallel()
 	_, diags := plugintest.TryOpen(t, New(), plugintest.Settings{"hosted": true, "server": plugintest.Settings{"mode": "process", "model": "m"}}, "")

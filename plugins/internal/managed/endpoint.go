@@ -29,6 +29,19 @@ type endpoint struct {
 	inner  provider.Endpoint
 	id     string
 	server backend
+	// started is the model that the server is started with, where requests must
+	// name it alias.
+	started, alias string
+}
+
+// named is the request with the server's own name for its model.
+func (e *endpoint) named(req *provider.Request) *provider.Request {
+	if e.started == "" || req.Model != e.started {
+		return req
+	}
+	own := *req
+	own.Model = e.alias
+	return &own
 }
 
 // chatEndpoint and vectorEndpoint are endpoints whose inner one is asked in
@@ -84,7 +97,7 @@ func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.R
 	case req.Operation == opHealth: // asks, and starts nothing
 		return inner.Call(ctx, req)
 	}
-	return during(ctx, e, req, func() (*provider.Response, error) { return inner.Call(ctx, req) })
+	return during(ctx, e, req, func() (*provider.Response, error) { return inner.Call(ctx, e.named(req)) })
 }
 
 // Stream implements [provider.Streamer].
@@ -96,7 +109,7 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 	if !ok {
 		return provider.Finish{}, provider.Unsupported(req.Operation, "")
 	}
-	return during(ctx, e, req, func() (provider.Finish, error) { return inner.Stream(ctx, req, out) })
+	return during(ctx, e, req, func() (provider.Finish, error) { return inner.Stream(ctx, e.named(req), out) })
 }
 
 // Transfer implements [provider.Transferer].

@@ -60,11 +60,16 @@ func (p *managing) Open(ctx context.Context, in provider.EndpointConfig) (provid
 	}
 	own := in
 	own.Settings = settings
-	inner, err := p.inner.Open(ctx, own)
-	if err != nil {
+	e := &endpoint{id: in.ID, alias: p.family.Alias}
+	if cfg.Mode != modeAttach && e.alias != "" {
+		e.started = cmpText(cfg.Model, in.Model)
+	}
+	if e.started != "" && in.Model == e.started {
+		own.Model = e.alias
+	}
+	if e.inner, err = p.inner.Open(ctx, own); err != nil {
 		return nil, err
 	}
-	e := &endpoint{inner: inner, id: in.ID}
 	if err := p.attach(e, &cfg, in); err != nil {
 		_ = e.Close() // it was not used
 		return nil, err

@@ -46,6 +46,9 @@ type Family struct {
 	// ImageEnv and GPUEnv name environment variables of the host for the settings
 	// container.image and container.gpus.
 	ImageEnv, GPUEnv []string
+	// Alias is the server's own name for the model that it was started with, ""
+	// if that is the model's.
+	Alias string
 	// Health is the path that answers with success once the server can be used.
 	Health string
 }
