@@ -59,6 +59,11 @@ func ask(ctx context.Context, h *Host, at string) error {
 	case "call":
 		_, err := h.Call(ctx, chatRequest())
 		return err
+	case "batch":
+		req := chatRequest()
+		req.Operation = "batch"
+		_, err := h.Call(ctx, req)
+		return err
 	case "transfer":
 		req := chatRequest()
 		req.Operation = "speech"
