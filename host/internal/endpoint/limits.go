@@ -102,7 +102,7 @@ func (r *run) left(s *scope, when string) *provider.Error {
 	if errors.Is(cause, ErrOutrun) {
 		return errOutrun()
 	}
-	if errors.Is(r.caller.Err(), context.DeadlineExceeded) {
+	if errors.Is(r.scope.caller.Err(), context.DeadlineExceeded) {
 		return errDeadline(when)
 	}
 	return &provider.Error{
@@ -113,7 +113,7 @@ func (r *run) left(s *scope, when string) *provider.Error {
 
 // late is the error of a request that got its slot when its time was up.
 func (r *run) late() *provider.Error {
-	if d, ok := r.caller.Deadline(); ok && d.Equal(r.deadline) {
+	if d, ok := r.scope.caller.Deadline(); ok && d.Equal(r.deadline) {
 		return errDeadline(inQueue)
 	}
 	return r.passed(r.limits().timeout)

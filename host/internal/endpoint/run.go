@@ -24,7 +24,6 @@ type run struct {
 	counters *stats.Counters           // nil for a second attempt that was not made
 	seq      uint64
 
-	caller   context.Context
 	scope    *scope // of the attempt that is made or waited for
 	start    time.Time
 	end      time.Time // when the policy's timeout passes; zero if there is none
@@ -57,7 +56,7 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	set := e.settings.Load()
 	r := &run{
 		e: e, set: set, mode: mode, how: how, req: req,
-		caller: ctx, who: caller.From(ctx), start: now, lastEnd: now,
+		who: caller.From(ctx), start: now, lastEnd: now,
 	}
 	if !how.Hedge { // it counts once it has a slot
 		r.counters = e.stats.Begin(now)
@@ -115,7 +114,7 @@ func (e *Endpoint) do(r *run) *provider.Error {
 // again is the retry loop after the first attempt, which failed with the given
 // error.
 func (r *run) again(failed *provider.Error) *provider.Error {
-	pause := pauseContext{Context: r.caller, r: r}
+	pause := pauseContext{Context: r.scope.caller, r: r}
 	err := r.set.retry.Run(&pause, func(number int) (bool, error) {
 		pause.over()
 		if number == 1 {
@@ -139,7 +138,7 @@ func (r *run) again(failed *provider.Error) *provider.Error {
 
 // over reports whether the whole request has run out of time or lost its caller.
 func (r *run) over(now time.Time) bool {
-	return r.caller.Err() != nil || !r.end.IsZero() && !now.Before(r.end)
+	return r.scope.caller.Err() != nil || !r.end.IsZero() && !now.Before(r.end)
 }
 
 // ownKey reports whether the request brings its own key. Its rate limits are

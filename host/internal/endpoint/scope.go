@@ -24,12 +24,17 @@ type scope struct {
 
 	limit *limit    // what ends the scope at the moment at
 	at    time.Time // zero for no limit
+	watch *watch    // nil as long as nobody waits for the end
+}
 
-	live   bool // somebody waits for the end
+// watch is what it takes to tell of a scope's end.
+type watch struct {
+	check  func() // the scope's over, made once
 	timer  *time.Timer
 	unlink func() bool // from the caller's context; nil if that never ends
 	done   chan struct{}
 	told   *listener // first of those who wait
+	first  listener  // room for one of them
 }
 
 // listener is a function to be called at the end of a scope.
@@ -49,7 +54,7 @@ func (s *scope) arm(l *limit, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit, s.at = l, at
-	if s.live && s.err == nil {
+	if s.watch != nil && s.err == nil {
 		s.setTimer()
 	}
 }
@@ -62,8 +67,8 @@ func (s *scope) lift() bool {
 		return false
 	}
 	s.at = time.Time{}
-	if s.timer != nil {
-		s.timer.Stop()
+	if s.watch != nil {
+		s.setTimer()
 	}
 	return true
 }
@@ -118,26 +123,37 @@ func (s *scope) Err() error {
 func (s *scope) Done() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.done == nil {
-		s.done = make(chan struct{})
-		if s.start(); s.err != nil {
-			close(s.done)
-		}
+	if s.start(); s.err != nil && (s.watch == nil || s.watch.done == nil) {
+		return ended
 	}
-	return s.done
+	if s.watch.done == nil {
+		s.watch.done = make(chan struct{})
+	}
+	return s.watch.done
 }
+
+// ended is the channel of scopes that have ended before anybody asked.
+var ended = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // AfterFunc calls f in its own goroutine once the scope has ended, like
 // [context.AfterFunc], which uses it.
 func (s *scope) AfterFunc(f func()) (stop func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := &listener{scope: s, f: f}
 	if s.start(); s.err != nil {
 		go f()
-		return l.stop
+		return func() bool { return false }
 	}
-	l.next, s.told = s.told, l
+	l := &s.watch.first
+	if l.f != nil {
+		l = new(listener)
+	}
+	l.scope, l.f, l.next = s, f, s.watch.told
+	s.watch.told = l
 	return l.stop
 }
 
@@ -146,7 +162,7 @@ func (s *scope) AfterFunc(f func()) (stop func() bool) {
 func (l *listener) stop() bool {
 	l.scope.mu.Lock()
 	defer l.scope.mu.Unlock()
-	for at := &l.scope.told; *at != nil; at = &(*at).next {
+	for at := &l.scope.watch.told; *at != nil; at = &(*at).next {
 		if *at == l {
 			*at = l.next
 			return true
@@ -157,39 +173,35 @@ func (l *listener) stop() bool {
 
 // start begins to watch for what ends the scope. s.mu is held.
 func (s *scope) start() {
-	if s.look(); s.err != nil || s.live {
+	if s.look(); s.err != nil || s.watch != nil {
 		return
 	}
-	s.live = true
+	w := &watch{check: s.over}
+	s.watch = w
 	if s.caller.Done() != nil {
-		s.unlink = context.AfterFunc(s.caller, s.callerLeft)
+		w.unlink = context.AfterFunc(s.caller, w.check)
 	}
 	s.setTimer()
 }
 
 // setTimer starts, moves or stops the timer. s.mu is held.
 func (s *scope) setTimer() {
+	w := s.watch
 	switch {
 	case s.at.IsZero():
-		if s.timer != nil {
-			s.timer.Stop()
+		if w.timer != nil {
+			w.timer.Stop()
 		}
-	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(s.at), s.expire)
+	case w.timer == nil:
+		w.timer = time.AfterFunc(time.Until(s.at), w.check)
 	default:
-		s.timer.Reset(time.Until(s.at))
+		w.timer.Reset(time.Until(s.at))
 	}
 }
 
-// callerLeft ends the scope with the caller's context.
-func (s *scope) callerLeft() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.look()
-}
-
-// expire is called by the timer. The limit may have been replaced meanwhile.
-func (s *scope) expire() {
+// over is called when the caller's context has ended, and by the timer. The limit
+// may have been replaced meanwhile.
+func (s *scope) over() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look()
@@ -215,20 +227,21 @@ func (s *scope) finish(err, cause error) {
 		return
 	}
 	s.err, s.cause = err, cause
-	if !s.live {
+	w := s.watch
+	if w == nil {
 		return
 	}
-	if s.timer != nil {
-		s.timer.Stop()
+	if w.timer != nil {
+		w.timer.Stop()
 	}
-	if s.unlink != nil {
-		s.unlink()
+	if w.unlink != nil {
+		w.unlink()
 	}
-	if s.done != nil {
-		close(s.done)
+	if w.done != nil {
+		close(w.done)
 	}
-	for l := s.told; l != nil; l = l.next {
+	for l := w.told; l != nil; l = l.next {
 		go l.f()
 	}
-	s.told = nil
+	w.told = nil
 }

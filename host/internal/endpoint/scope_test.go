@@ -108,7 +108,7 @@ func TestADerivedContextEndsWithTheScopeAndTakesNoGoroutine(t *testing.T) {
 		if other.Err() == nil || child.Err() != nil || child.Value(key{}) != "v" {
 			t.Error("a derived context does not behave")
 		}
-		if s.told == nil || s.told.next != nil {
+		if s.watch.told == nil || s.watch.told.next != nil {
 			t.Error("a derived context that ended is still listed")
 		}
 		leave()

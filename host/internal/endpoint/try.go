@@ -34,8 +34,9 @@ func (r *run) try(number int) (bool, *provider.Error) {
 	r.tellFailure(a, v)
 	if v.Repeat {
 		r.last, r.pausing = err, true
-		r.scope = new(scope)
-		r.scope.begin(r.caller, r.limits().timeout, r.end)
+		next := new(scope)
+		next.begin(r.scope.caller, r.limits().timeout, r.end)
+		r.scope = next
 	}
 	return v.Repeat, v.Err
 }
@@ -58,7 +59,7 @@ func (r *run) judge(a *attempt, err *provider.Error) retry.Verdict {
 // not.
 func (r *run) final(err *provider.Error) string {
 	switch {
-	case r.caller.Err() != nil:
+	case r.scope.caller.Err() != nil:
 		return "the caller has left"
 	case r.over(r.lastEnd):
 		return "the time of the whole request is over"
