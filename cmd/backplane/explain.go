@@ -97,7 +97,11 @@ func explainQueue(f page, q *status.QueueNow) {
 	}
 	f.add("queue", "%s, %s", size, running)
 	if q.Waiting > 0 {
-		f.add("", "the oldest has waited %s; who comes now waits about %s", short(q.Oldest), short(q.Estimate))
+		estimate := ""
+		if q.Estimate > 0 {
+			estimate = "; who comes now waits about " + short(q.Estimate)
+		}
+		f.add("", "the oldest has waited %s%s", short(q.Oldest), estimate)
 	}
 	if q.Overloaded {
 		f.add("", "overloaded: not empty for more than %s, so that waits are cut to %s", short(q.Interval), short(q.Target))
@@ -116,7 +120,7 @@ func explainCircuit(f page, c *status.Circuit, now time.Time) {
 		f.add("circuit", "disabled")
 		return
 	}
-	f.add("circuit", "%s since %s: %d of %d attempts failed in the window; opened %s", c.State, c.Since.Local().Format(time.TimeOnly), c.Failures, c.Total, times(c.Trips))
+	f.add("circuit", "%s since %s: %d of %d attempts failed in the window; %s", c.State, c.Since.Local().Format(time.TimeOnly), c.Failures, c.Total, opened(c.Trips))
 	if c.RetryAt != nil {
 		f.add("", "a probe may pass in %s", timeLeft(*c.RetryAt, now))
 	}
@@ -166,14 +170,14 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// times returns "never", "once" or "n times".
-func times(n uint64) string {
+// opened says how often a circuit was opened.
+func opened(n uint64) string {
 	switch n {
 	case 0:
-		return "never"
+		return "never opened"
 	case 1:
-		return "once"
+		return "opened once"
 	default:
-		return fmt.Sprintf("%d times", n)
+		return fmt.Sprintf("opened %d times", n)
 	}
 }

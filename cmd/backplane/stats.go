@@ -106,8 +106,8 @@ func printStats(out io.Writer, s *status.Stats) error {
 	p("first token", "%s", quantiles(s.TimeToFirstToken))
 	p("queue wait", "%s", quantiles(s.QueueWait))
 	p("tokens", "%d in, %d out, %d cached", s.Tokens.Input, s.Tokens.Output, s.Tokens.Cached)
-	p("circuit", "%s; %d of %d attempts failed in the window; opened %d times", s.Circuit.State,
-		s.Circuit.Failures, s.Circuit.Total, s.Circuit.Trips)
+	p("circuit", "%s; %d of %d attempts failed in the window; %s", s.Circuit.State,
+		s.Circuit.Failures, s.Circuit.Total, opened(s.Circuit.Trips))
 	for _, t := range s.Circuit.History {
 		p("  "+t.At.Local().Format(time.TimeOnly), "%s to %s: %s", t.From, t.To, t.Reason)
 	}
