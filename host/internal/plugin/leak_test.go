@@ -61,7 +61,7 @@ func TestTwentyStartsAndStopsLeaveNoGoroutineFileOrDirectory(t *testing.T) {
 	}
 }
 
-func TestTwoHundredSwapsLeaveNoGoroutineFileProcessOrDirectory(t *testing.T) {
+func TestHundredsOfSwapsLeaveNoGoroutineFileProcessOrDirectory(t *testing.T) {
 	// Not parallel: it counts what belongs to the whole program.
 	tmp := shortTempDir(t)
 	t.Setenv("TMPDIR", tmp)
@@ -82,7 +82,7 @@ func TestTwoHundredSwapsLeaveNoGoroutineFileProcessOrDirectory(t *testing.T) {
 	one() // what is made once
 	eventually(t, "the first is gone", settled)
 	files, routines, children := openFiles(t), runtime.NumGoroutine(), len(childPids(t))
-	for range 200 {
+	for range swapsToCount {
 		one()
 	}
 	eventually(t, "only one generation is left", settled)

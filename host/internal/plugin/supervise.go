@@ -138,54 +138,78 @@ func (s *supervisor) startNext() (*generation, error) {
 	return g, err
 }
 
+// watched is the generation that takes calls, with what was seen of it.
+type watched struct {
+	*generation
+	since, idleSince time.Time
+	misses           int // health probes without an answer, in a row
+}
+
+func watch(g *generation) watched {
+	now := time.Now()
+	return watched{generation: g, since: now, idleSince: now}
+}
+
 // serve watches a published generation, and those that replace it. It returns
 // true when the provider needs another process, and false if it was stopped.
-func (s *supervisor) serve(g *generation) (again bool) {
+func (s *supervisor) serve(first *generation) (again bool) {
 	probe, tick := time.NewTicker(s.probeEvery), time.NewTicker(s.tick)
 	defer probe.Stop()
 	defer tick.Stop()
-	since, misses, idleSince := time.Now(), 0, time.Now()
-	replaced := func(next *generation) {
-		if next != nil {
-			g, since, misses, idleSince = next, time.Now(), 0, time.Now()
-		}
-	}
+	g := watch(first)
 	for {
+		var next *generation
 		select {
 		case <-g.proc.exited:
-			return s.lost(g, time.Since(since))
+			return s.lost(g.generation, time.Since(g.since))
 		case <-s.life.Done():
-			s.end(g)
+			s.end(g.generation)
 			return false
 		case o := <-s.orders:
-			next := s.carryOut(o, g)
+			next = s.carryOut(o, g.generation)
 			if next == nil && g.stopping.Load() { // it made way for one that did not start
 				return s.life.Err() == nil
 			}
-			replaced(next)
 		case <-g.suspect:
 			if !g.answers(s.life) && s.life.Err() == nil {
 				g.condemn("it lost its connection and does not answer")
 			}
 		case <-probe.C:
-			if g.answers(s.life) {
-				misses = 0
-			} else if misses++; misses == probeMisses && s.life.Err() == nil {
-				g.condemn(fmt.Sprintf("it did not answer %d times in a row", misses))
-			}
+			s.probe(&g)
 		case <-tick.C:
 			if why := g.spoilt(); s.onTrial() && why != "" {
-				replaced(s.retreat(g, why))
-			}
-			if g.wasUsed() {
-				idleSince = time.Now()
-			}
-			if limit := g.spec.IdleStop; limit > 0 && time.Since(idleSince) >= limit && s.trial == nil {
-				s.sendToSleep(g)
+				next = s.retreat(g.generation, why)
+			} else if s.isIdle(&g) {
+				s.sendToSleep(g.generation)
 				return s.life.Err() == nil
 			}
 		}
+		if next != nil {
+			g = watch(next)
+		}
 	}
+}
+
+// probe asks the process whether it works, and kills one that does not answer
+// several times.
+func (s *supervisor) probe(g *watched) {
+	if g.answers(s.life) {
+		g.misses = 0
+		return
+	}
+	if g.misses++; g.misses == probeMisses && s.life.Err() == nil {
+		g.condemn(fmt.Sprintf("it did not answer %d times in a row", g.misses))
+	}
+}
+
+// isIdle reports whether the process has had no call for long enough to be
+// stopped. One on trial is not: it has to prove itself.
+func (s *supervisor) isIdle(g *watched) bool {
+	if g.wasUsed() {
+		g.idleSince = time.Now()
+	}
+	limit := g.spec.IdleStop
+	return limit > 0 && s.trial == nil && time.Since(g.idleSince) >= limit
 }
 
 // lost decides what comes after a process that ended by itself, or that the host

@@ -1,0 +1,7 @@
+//go:build race
+
+package plugin
+
+// swapsToCount is less with the race detector, under which a process takes ten
+// times as long to start.
+const swapsToCount = 30
