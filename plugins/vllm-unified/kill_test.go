@@ -137,6 +137,26 @@ func TestAPluginThatIsKilledLeavesNoProcess(t *testing.T) {
 	})
 }
 
+func TestAPluginThatCrashedFindsItsServerAgain(t *testing.T) {
+	t.Parallel()
+	dir, port, binary := managedtest.Dir(t), managedtest.FreePort(t), build(t)
+	conn, cmd, _ := run(t, binary)
+	openManaged(t, conn, port, dir)
+	server, _ := processes(t, conn)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	again, _, _ := run(t, binary)
+	openManaged(t, again, port, dir)
+	if now, _ := processes(t, again); now != server {
+		t.Errorf("the model was loaded again: %d after %d", now, server)
+	}
+	time.Sleep(4 * time.Second) // longer than an orphan lives
+	if gone(server)() {
+		t.Error("the server ended although it is used again")
+	}
+}
+
 func TestAServerOutlivesItsPluginOnlyForTheNext(t *testing.T) {
 	t.Parallel()
 	dir, port, binary := managedtest.Dir(t), managedtest.FreePort(t), build(t)
@@ -162,8 +182,9 @@ func TestAServerOutlivesItsPluginOnlyForTheNext(t *testing.T) {
 
 func TestTheServersEndIsSeenAlsoIfItsKeeperIsKilled(t *testing.T) {
 	t.Parallel()
+	dir := managedtest.Dir(t)
 	conn, _, _ := run(t, build(t))
-	openManaged(t, conn, managedtest.FreePort(t), managedtest.Dir(t))
+	openManaged(t, conn, managedtest.FreePort(t), dir)
 	server, child := processes(t, conn)
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(server) + "/stat")
 	if err != nil {

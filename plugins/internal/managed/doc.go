@@ -16,7 +16,9 @@
 //
 //   - A local process is the child of a keeper, a second process of the plugin's
 //     own binary, see [Keep]. The keeper collects what the server prints and ends
-//     it, with all processes that it started, once nobody holds a lease.
+//     it, with all processes that it started, once nobody holds a lease: at once
+//     if the last was given back, after three seconds if its holder died, so that
+//     a plugin that crashed finds its server again.
 //   - A container belongs to the Docker Engine and is found again by its labels.
 //     Who gives back the last lease stops and removes it. A plugin that was
 //     killed cannot do so: its container goes on, and the next start of the

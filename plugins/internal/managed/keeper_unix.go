@@ -26,12 +26,16 @@ type keeper struct {
 	cmd  *exec.Cmd
 	log  ring
 
+	lease *lock // kept until the end
+
 	mu    sync.Mutex
 	state kept
 	ended chan struct{} // closed once the server and all that it started are gone
 	over  chan struct{} // closed once the keeper has no more to do
 	quit  func()        // closes over
 	end   func()        // ends the server, once
+	// released is sent to by who gave its lease back in good order.
+	released chan struct{}
 }
 
 // addressFile is the number of the inherited file whose lock says that the
@@ -44,7 +48,7 @@ func keep(stdin io.Reader, stdout io.WriteCloser) int {
 	// lives as long as the process.
 	runtime.LockOSThread()
 	syscall.CloseOnExec(addressFile)
-	k := &keeper{ended: make(chan struct{}), over: make(chan struct{})}
+	k := &keeper{ended: make(chan struct{}), over: make(chan struct{}), released: make(chan struct{}, 1)}
 	k.quit = sync.OnceFunc(func() { close(k.over) })
 	k.end = sync.OnceFunc(k.terminate)
 	if err := json.NewDecoder(stdin).Decode(&k.task); err != nil {
@@ -166,11 +170,29 @@ func (k *keeper) terminate() {
 	}
 }
 
-// watchLease ends the keeper once nobody has a lease on the server any more. The
-// lease is the keeper's from then on, so that who comes next waits for its end.
+// crashGrace is the time in which a plugin that crashed can be started again and
+// find its server, with the model loaded.
+const crashGrace = 3 * time.Second
+
+// watchLease ends the keeper once nobody has a lease on the server any more: at
+// once if the last was given back, after a while if its holder died. The lease
+// is the keeper's from then on, so that who comes next waits for its end.
 func (k *keeper) watchLease() {
-	if awaitUnused(k.task.Lease) == nil {
-		k.quit()
+	defer k.quit()
+	for {
+		unused, err := awaitUnused(k.task.Lease)
+		if err != nil {
+			return
+		}
+		unused.release()
+		select {
+		case <-k.released:
+		case <-time.After(crashGrace):
+		}
+		if last, err := tryLock(k.task.Lease, exclusive); last != nil || err != nil {
+			k.lease = last
+			return
+		}
 	}
 }
 
@@ -201,6 +223,13 @@ func (k *keeper) handler() http.Handler {
 			k.answer(w, k.snapshot())
 		case <-r.Context().Done():
 		}
+	})
+	mux.HandleFunc("POST /release", func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case k.released <- struct{}{}:
+		default:
+		}
+		k.answer(w, k.snapshot())
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
 		k.mu.Lock()

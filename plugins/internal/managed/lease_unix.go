@@ -97,14 +97,14 @@ func awaitLock(ctx context.Context, path string, how int) (*lock, error) {
 	}
 }
 
-// awaitUnused returns once nobody has a shared lock on the file, with an
-// exclusive one that is never given back.
-func awaitUnused(path string) error {
+// awaitUnused returns an exclusive lock once nobody has a lock on the file. It
+// waits in the kernel, so that it costs nothing.
+func awaitUnused(path string) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return retryInterrupted(func() error { return syscall.Flock(int(f.Fd()), exclusive) })
+	return &lock{f}, retryInterrupted(func() error { return syscall.Flock(int(f.Fd()), exclusive) })
 }
 
 func retryInterrupted(f func() error) error {

@@ -295,6 +295,10 @@ func (p *process) release() {
 	p.leave()
 	<-p.gone
 	p.claim.lease.release()
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	_, _ = p.ask(ctx, http.MethodPost, "/release") // a keeper that does not hear it waits a little
+	p.client.CloseIdleConnections()
 }
 
 func (p *process) facts(s *Status) { s.PID, s.Found = p.pid, p.found }

@@ -75,7 +75,11 @@ func newServer(key string, s *spec, cfg *config, health string, log *slog.Logger
 func (s *server) set(state State, message string) {
 	if state != s.state {
 		s.since = time.Now()
-		s.log.Info("managed server", "state", string(state), "detail", message)
+		log := s.log.With("state", string(state))
+		if message != "" {
+			log = log.With("detail", message)
+		}
+		log.Info("managed server")
 	}
 	s.state, s.message = state, message
 	close(s.changed)
