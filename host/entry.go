@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/eapache/go-resiliency/batcher"
-
 	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/host/internal/endpoint"
 	"github.com/backplane-dev/backplane/host/internal/hedge"
@@ -33,7 +31,7 @@ type entry struct {
 	plugin   *running
 	endpoint *endpoint.Endpoint
 	models   *modelCache
-	tests    *batcher.Batcher
+	tests    tests
 	hedge    *hedge.Policy // the same for all its entries
 	turn     turn          // to change the endpoint; the same for all its entries
 	// refused says why the plugin did not open the endpoint; nil if it did, or
@@ -49,7 +47,7 @@ func (h *Host) newEntry(cfg config.Endpoint, origin string, revision uint64) *en
 	if p.missing == nil {
 		e.manifest = p.Manifest()
 	}
-	e.tests = newTests(e)
+	e.tests = newTests(e.test)
 	log := h.log.With("endpoint", cfg.ID)
 	e.endpoint = endpoint.New(endpoint.Config{
 		ID: cfg.ID, Provider: cfg.Provider, Model: cfg.Model, Revision: revision,
@@ -67,7 +65,7 @@ func (e *entry) changed(cfg config.Endpoint) *entry {
 	next := *e
 	next.config, next.revision = cfg, e.revision+1
 	next.models = new(modelCache)
-	next.tests = newTests(&next)
+	next.tests = newTests(next.test)
 	next.refused = new(atomic.Pointer[provider.Error])
 	return &next
 }

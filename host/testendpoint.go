@@ -36,20 +36,15 @@ func (h *Host) test(ctx context.Context, id string) (status.Report, error) {
 	if err := e.unavailable(); err != nil {
 		return e.testReport(), err
 	}
-	a := &asker{ctx: ctx, done: make(chan struct{})}
-	// The batcher knows no context: it is waited for in a goroutine, which ends
-	// with the test. That ends at the latest when all who asked have left.
-	go func() {
-		defer close(a.done)
-		a.err = e.tests.Run(a)
-	}()
-	select {
-	case <-a.done:
-		return a.report, asError(a.err)
-	case <-ctx.Done():
-		return e.testReport(), provider.AsError(ctx.Err())
+	report, err := e.tests.ask(ctx)
+	if report.RequestID == "" { // the caller left before there was one
+		report = e.testReport()
 	}
+	return report, asError(err)
 }
+
+// tests gathers those who want an endpoint tested at the same moment.
+type tests struct{ batch *batcher.Batcher }
 
 // asker waits for the outcome of a test.
 type asker struct {
@@ -60,24 +55,43 @@ type asker struct {
 	err    error
 }
 
-// newTests makes the batcher that gathers an endpoint's tests. It is go-resiliency's,
-// and not the singleflight of the model lists: all of a batch have asked before
-// the service is asked, so that nobody who has just mended a key or started a
-// server is told how things were before.
-func newTests(e *entry) *batcher.Batcher {
-	return batcher.New(testWindow, func(params []any) error {
-		askers := make([]*asker, len(params))
-		for i, p := range params {
-			askers[i] = p.(*asker)
+// newTests makes the tests of an endpoint out of one. They are gathered by
+// go-resiliency's batcher, and not by a singleflight as the model lists are: all
+// of a batch have asked before the service is asked, so that nobody who has just
+// mended a key or started a server is told how things were before.
+func newTests(test func(context.Context) (status.Report, error)) tests {
+	return tests{batcher.New(testWindow, func(params []any) error {
+		askers := make([]*asker, 0, len(params))
+		for _, p := range params {
+			if a, ok := p.(*asker); ok { // all are
+				askers = append(askers, a)
+			}
 		}
 		ctx, cancel := whileWanted(askers)
 		defer cancel()
-		report, err := e.test(ctx)
+		report, err := test(ctx)
 		for _, a := range askers {
 			a.report = report
 		}
 		return err
-	})
+	})}
+}
+
+// ask waits for the outcome of the next test, until ctx ends.
+func (t tests) ask(ctx context.Context) (status.Report, error) {
+	a := &asker{ctx: ctx, done: make(chan struct{})}
+	// The batcher knows no context: it is waited for in a goroutine, which ends
+	// with the test. That ends at the latest when all who asked have left.
+	go func() {
+		defer close(a.done)
+		a.err = t.batch.Run(a)
+	}()
+	select {
+	case <-a.done:
+		return a.report, a.err
+	case <-ctx.Done():
+		return status.Report{}, provider.AsError(ctx.Err())
+	}
 }
 
 // whileWanted is a context that ends when the last of the askers has left.

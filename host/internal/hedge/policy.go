@@ -80,9 +80,8 @@ func (p *Policy) Arm(kind Kind, now time.Time, times func(quantile float64) (tim
 	p.tokens = min(p.tokens+p.cfg.Budget, burst)
 	r := &p.delays[kind]
 	if !now.Before(r.next) {
-		r.next = now.Add(reread)
 		if d, known := times(p.cfg.Quantile); known {
-			r.delay = max(d, p.cfg.MinDelay)
+			r.delay, r.next = max(d, p.cfg.MinDelay), now.Add(reread)
 		}
 	}
 	return r.delay, r.delay > 0

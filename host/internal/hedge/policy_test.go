@@ -30,7 +30,6 @@ func TestAnAttemptIsSlowAfterTheQuantileOfRecentTimes(t *testing.T) {
 	if _, ok := p.Arm(Chunk, now, unknown); ok {
 		t.Error("an endpoint of which nothing is known is hedged")
 	}
-	now = now.Add(reread)
 	var asked float64
 	d, ok := p.Arm(Chunk, now, func(q float64) (time.Duration, bool) { asked = q; return 700 * time.Millisecond, true })
 	if !ok || d != 700*time.Millisecond || asked != 0.95 {
