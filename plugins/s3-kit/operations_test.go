@@ -113,3 +113,18 @@ func TestThereIsNoChat(t *testing.T) {
 		t.Errorf("the service got %v", lines)
 	}
 }
+
+func TestAnswersThatAreNotTheDocumentAreErrors(t *testing.T) {
+	t.Parallel()
+	for name, document := range map[string]string{
+		"nothing": "", "a page": "<html><h1>Welcome</h1></html>", "half": "<ListBucketResult><Contents><Key>a</Key>", "another document": "<Other></Other>", "JSON": `{"objects":[]}`,
+	} {
+		conn := open(t, plugintest.Serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, document) }))
+		for op, body := range map[string]string{opList: `{"bucket":"photos"}`, opBucketList: `{}`, opCopy: `{"bucket":"photos","key":"a","source_key":"b"}`} {
+			_, err := conn.Call(t.Context(), plugintest.Request(op, body))
+			if e := plugintest.WantError(t, err, provider.CodeProtocol); e.Source != provider.SourceUpstream {
+				t.Errorf("%s of %s: got %+v", name, op, e)
+			}
+		}
+	}
+}

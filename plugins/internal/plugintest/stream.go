@@ -71,11 +71,16 @@ type Transferred struct {
 // Transfer calls an operation as a transfer, with an upload unless data is nil.
 func Transfer(t testing.TB, conn *client.Conn, req *provider.Request, data []byte, kind string) (Transferred, error) {
 	t.Helper()
+	return TransferUntil(t.Context(), conn, req, data, kind)
+}
+
+// TransferUntil is [Transfer] with a context.
+func TransferUntil(ctx context.Context, conn *client.Conn, req *provider.Request, data []byte, kind string) (Transferred, error) {
 	transfer := &provider.TransferRequest{Request: *req}
 	if data != nil {
 		transfer.Data, transfer.DataType, transfer.DataLength = bytes.NewReader(data), kind, int64(len(data))
 	}
-	resp, err := conn.Transfer(t.Context(), transfer)
+	resp, err := conn.Transfer(ctx, transfer)
 	if err != nil {
 		return Transferred{}, err
 	}
