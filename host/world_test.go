@@ -34,9 +34,8 @@ type service struct {
 
 	mu    sync.Mutex
 	calls int
-	reads bool            // transfers read their upload before they answer
-	cut   []time.Duration // for calls whose context ended: how long they took to see it
-	open  int             // calls and streams that are not over
+	reads bool // transfers read their upload before they answer
+	open  int  // calls and streams that are not over
 }
 
 // always makes a service that does the same with each call.

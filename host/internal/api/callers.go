@@ -71,11 +71,13 @@ func (w *who) read(h http.Header) (c caller.Caller, err error) {
 	if w.priority == "" {
 		return c, nil
 	}
-	text, ok := first(h, w.priority), false
-	if c.Priority, ok = caller.ParsePriority(text); !ok {
+	text := first(h, w.priority)
+	priority, ok := caller.ParsePriority(text)
+	if !ok {
 		name := strings.ToLower(w.priority)
 		return c, invalid(name, "header "+name+": "+strconv.Quote(text[:min(len(text), 40)])+` is no priority; write "high", "normal" or "low"`)
 	}
+	c.Priority = priority
 	return c, nil
 }
 
