@@ -107,7 +107,7 @@ func (f *faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case r.URL.Path == "/health":
 		w.WriteHeader(http.StatusOK)
-	case r.URL.Path == "/slow":
+	case r.URL.Path == "/score": // a model that thinks for ever
 		<-r.Context().Done()
 	case strings.HasPrefix(r.URL.Path, "/crash"):
 		os.Exit(3)
