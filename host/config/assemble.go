@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/backplane-dev/backplane/host/lockfile"
 	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
@@ -36,6 +37,7 @@ func DefaultServer() Server {
 
 func (f *File) readServer() Server {
 	server := DefaultServer()
+	server.LockFile = f.relative(lockfile.Name)
 	s := f.server
 	if s == nil {
 		return server
@@ -43,7 +45,13 @@ func (f *File) readServer() Server {
 	if dir := s.str("plugin_dir"); dir != "" {
 		server.PluginDir = f.relative(dir)
 	}
+	if file := s.str("lock_file"); file != "" {
+		server.LockFile = f.relative(file)
+	}
+	server.TrustedKeys = stringsIn(s.values["trusted_keys"])
+	f.checkKeys(s, server.TrustedKeys)
 	values := struct {
+		Cgroup          *string               `json:"cgroup"`
 		Listen          *string               `json:"listen"`
 		Admin           *string               `json:"admin"`
 		MaxBodySize     *schema.SizeValue     `json:"max_body_size"`
@@ -51,11 +59,22 @@ func (f *File) readServer() Server {
 		PriorityHeader  *string               `json:"priority_header"`
 		ShutdownTimeout *schema.DurationValue `json:"shutdown_timeout"`
 	}{
-		&server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
+		&server.Cgroup, &server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
 		&server.TenantBy, &server.PriorityHeader, span(&server.ShutdownTimeout),
 	}
 	f.decodeRaw(s, &values)
 	return server
+}
+
+// checkKeys reports trusted keys that are none.
+func (f *File) checkKeys(s *section, keys []string) {
+	for i, key := range keys {
+		if err := lockfile.CheckKey(key); err != nil {
+			path := "trusted_keys[" + strconv.Itoa(i) + "]"
+			at, _ := s.locate(path)
+			f.errorAt(s, path, at.value, "Invalid key", "A public key is what `backplane providers keygen` prints: "+err.Error()+".")
+		}
+	}
 }
 
 func (f *File) readRoute(s *section) Route {
@@ -72,6 +91,7 @@ func (f *File) readProvider(s *section) Provider {
 	}
 	p.Defaults.APIKey = secretIn(s.values["api_key"])
 	p.Env = f.environment(s)
+	p.Lifetime, p.Process = f.readLifetime(s), f.readProcess(s)
 	f.decodeRaw(s, &struct {
 		StartTimeout *schema.DurationValue `json:"start_timeout"`
 	}{span(&p.StartTimeout)})

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -35,6 +36,11 @@ func serverBlock() schema.Object {
 			Description: `What tells the tenants apart who share an endpoint's queue fairly: "key", the key that the client sends; "header:x-team", a header; "none"`},
 		{Name: "priority_header", Type: schema.String, Default: DefaultPriorityHeader,
 			Description: `Header in which a client says "high", "normal" or "low"; "" ignores what clients say`},
+		{Name: "lock_file", Type: schema.String, Min: schema.Bound(1),
+			Description: "File that pins the providers' binaries, relative to this file; by default backplane.lock.hcl, if there is one"},
+		{Name: "trusted_keys", Type: schema.StringList,
+			Description: "Public keys by one of which every provider's binary must be signed; by default signatures are not looked at"},
+		{Name: "cgroup", Type: schema.String, Pattern: "/.+", Description: "Folder of cgroup v2 that the host may make others in, for limits of its plugins"},
 		duration("shutdown_timeout", defaultShutdownTimeout, "Time that running requests are given to finish when the host stops"),
 	}}
 }
@@ -50,7 +56,7 @@ func logBlock() schema.Object {
 // providerBlock describes the block provider "name" {}.
 func providerBlock() schema.Object {
 	o := policyBlock()
-	o.Attributes = append([]schema.Attribute{
+	o.Attributes = slices.Concat([]schema.Attribute{
 		{Name: "path", Type: schema.String, Min: schema.Bound(1),
 			Description: "The binary, relative to this file; by default backplane-provider-<name> in plugin_dir"},
 		{Name: "env", Type: schema.StringMap, Sensitive: true,
@@ -58,11 +64,13 @@ func providerBlock() schema.Object {
 		{Name: "forward_env", Type: schema.StringList,
 			Description: "Names of the host's environment variables that are passed on if set"},
 		startTimeout(),
+	}, lifetimeSettings(), []schema.Attribute{
 		modelSetting("Model of endpoints that name none"),
 		keySetting("Credential of endpoints that have none of their own"),
-	}, o.Attributes...)
+	}, o.Attributes)
 	o.Blocks = append([]schema.Block{
 		{Name: settingsBlock, Description: "Settings of the process, declared by the plugin"},
+		{Name: "process", Description: "What the process may do and use", Object: processBlock()},
 	}, o.Blocks...)
 	return o
 }

@@ -57,6 +57,15 @@ type Server struct {
 	// PriorityHeader is the header in which clients name a priority; "" ignores
 	// what they say. The default is [DefaultPriorityHeader].
 	PriorityHeader string
+	// LockFile pins the providers' binaries if it exists; by default
+	// backplane.lock.hcl beside the configuration.
+	LockFile string
+	// TrustedKeys are public keys by one of which every provider's binary must be
+	// signed. Default none: signatures are not looked at.
+	TrustedKeys []string
+	// Cgroup is a folder of cgroup v2 that the host may make others in, for limits
+	// of processes. Default "": none.
+	Cgroup string
 	// ShutdownTimeout is the time that running requests are given to finish
 	// when the host stops, 30 s if not configured.
 	ShutdownTimeout time.Duration
@@ -77,6 +86,9 @@ type Provider struct {
 	// StartTimeout bounds the start of the process until it is ready, 10 s if
 	// not configured.
 	StartTimeout time.Duration
+	// Lifetime says when the process runs, Process what it may do.
+	Lifetime Lifetime
+	Process  Process
 	// Defaults for endpoints of this provider that do not say otherwise.
 	Defaults Defaults
 }

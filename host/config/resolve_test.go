@@ -43,8 +43,9 @@ func TestResolveReadsTheHostsBlocks(t *testing.T) {
 	t.Parallel()
 	cfg := resolveFull(t)
 	wantServer := config.Server{Listen: ":9000", Admin: "off", PluginDir: filepath.FromSlash("testdata/bin"), MaxBodyBytes: 1e6,
-		TenantBy: "header:x-team", ShutdownTimeout: 5 * time.Second}
-	if cfg.Server != wantServer || cfg.LogLevel != "debug" {
+		TenantBy: "header:x-team", ShutdownTimeout: 5 * time.Second, LockFile: filepath.FromSlash("testdata/locks/a.hcl"),
+		TrustedKeys: []string{strings.Repeat("A", 43) + "="}, Cgroup: "/sys/fs/cgroup/x"}
+	if !reflect.DeepEqual(cfg.Server, wantServer) || cfg.LogLevel != "debug" {
 		t.Errorf("server %+v, log level %s", cfg.Server, cfg.LogLevel)
 	}
 	wantRoutes := []config.Route{
@@ -63,6 +64,15 @@ func TestResolveReadsTheHostsBlocks(t *testing.T) {
 	if !reflect.DeepEqual(p.Env, wantEnv) {
 		t.Errorf("environment %v, want %v", p.Env, wantEnv)
 	}
+	if want := (config.Lifetime{Lazy: true, IdleStop: time.Minute, DrainTimeout: 2 * time.Second}); p.Lifetime != want {
+		t.Errorf("lifetime %+v", p.Lifetime)
+	}
+	wantProcess := config.Process{Memory: 1 << 30, CPUs: 1.5, Processes: 10, OpenFiles: 100, User: "acme", Files: config.FilesAny,
+		Read: []string{filepath.FromSlash("testdata/models")}, Write: []string{"/var/acme"},
+		ConnectPorts: []uint16{443, 8443}, BindPorts: []uint16{}, Required: true}
+	if !reflect.DeepEqual(p.Process, wantProcess) {
+		t.Errorf("process %+v, want %+v", p.Process, wantProcess)
+	}
 	if _, ok := cfg.Provider("nobody"); ok {
 		t.Error("an unknown provider was found")
 	}
@@ -75,8 +85,9 @@ func TestResolveGivesAFileWithoutBlocksItsDefaults(t *testing.T) {
 		t.Fatal(diags)
 	}
 	want := config.Server{Listen: "127.0.0.1:8080", Admin: config.DefaultAdminAddr(), PluginDir: config.DefaultPluginDir(), MaxBodyBytes: 32 << 20,
-		TenantBy: config.TenantByKey, PriorityHeader: config.DefaultPriorityHeader, ShutdownTimeout: 30 * time.Second}
-	if cfg.Server != want || cfg.LogLevel != "info" {
+		TenantBy: config.TenantByKey, PriorityHeader: config.DefaultPriorityHeader, ShutdownTimeout: 30 * time.Second,
+		LockFile: filepath.FromSlash("testdata/backplane.lock.hcl")}
+	if !reflect.DeepEqual(cfg.Server, want) || cfg.LogLevel != "info" {
 		t.Errorf("got %+v, %s", cfg.Server, cfg.LogLevel)
 	}
 	e := endpoint(t, cfg, "fast")
@@ -276,21 +287,21 @@ func TestDiagnosticsOfThePluginArePlacedInTheFile(t *testing.T) {
 		t.Fatal(diags)
 	}
 	for path, want := range map[string]string{
-		"region":         "testdata/full.good.hcl:66:15",
-		"replica[1].url": "testdata/full.good.hcl:77:16",
-		"replica[1]":     "testdata/full.good.hcl:76:5",
-		"tags[1]":        "testdata/full.good.hcl:68:21",
-		"base_url":       "testdata/full.good.hcl:65:3",
-		"tls.cert_file":  "testdata/full.good.hcl:70:5",
-		"model":          "testdata/full.good.hcl:58:25",
-		"":               "testdata/full.good.hcl:65:3",
+		"region":         "testdata/full.good.hcl:86:15",
+		"replica[1].url": "testdata/full.good.hcl:97:16",
+		"replica[1]":     "testdata/full.good.hcl:96:5",
+		"tags[1]":        "testdata/full.good.hcl:88:21",
+		"base_url":       "testdata/full.good.hcl:85:3",
+		"tls.cert_file":  "testdata/full.good.hcl:90:5",
+		"model":          "testdata/full.good.hcl:78:25",
+		"":               "testdata/full.good.hcl:85:3",
 	} {
 		got := f.EndpointDiagnostics("overrides", []schema.Diagnostic{{Path: path, Summary: "Refused", Detail: "The key tok-from-file is old."}})
 		if len(got) != 1 || !strings.HasPrefix(got[0].String(), want+": error: Refused: The key [REDACTED] is old.") || got[0].Block != `endpoint "overrides"` {
 			t.Errorf("%s: got %v, want it at %s", path, got, want)
 		}
 	}
-	if got := f.ProviderDiagnostics("acme", []schema.Diagnostic{{Path: "cache", Warning: true, Summary: "Large"}}); len(got) != 1 || got[0].Line != 25 || !got[0].Warning {
+	if got := f.ProviderDiagnostics("acme", []schema.Diagnostic{{Path: "cache", Warning: true, Summary: "Large"}}); len(got) != 1 || got[0].Line != 32 || !got[0].Warning {
 		t.Errorf("provider's setting: %+v", got)
 	}
 	if got := f.EndpointDiagnostics("made-at-run-time", []schema.Diagnostic{{Path: "x", Summary: "Refused"}}); len(got) != 1 || got[0].Line != 0 || got[0].Path != "x" {

@@ -7,6 +7,9 @@ server {
   tenant_by        = "header:x-team"
   priority_header  = ""
   shutdown_timeout = "5s"
+  lock_file        = "locks/a.hcl"
+  trusted_keys     = ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
+  cgroup           = "/sys/fs/cgroup/x"
 }
 
 log {
@@ -18,11 +21,28 @@ provider "acme" {
   env           = { TZ = "UTC", HOME = "/nowhere" }
   forward_env   = ["HTTPS_PROXY", "HOME", "NOT_SET"]
   start_timeout = "3s"
+  lazy          = true
+  idle_stop     = "1m"
+  drain_timeout = "2s"
+  trial         = "0s"
   model         = "acme-large"
   api_key       = env("ACME_API_KEY")
   timeout       = "10s"
   settings {
     cache = "4MiB"
+  }
+  process {
+    memory        = "1GiB"
+    cpus          = 1.5
+    processes     = 10
+    open_files    = 100
+    user          = "acme"
+    files         = "any"
+    read          = ["models"]
+    write         = ["/var/acme"]
+    connect_ports = ["443", "8443"]
+    bind_ports    = []
+    required      = true
   }
   queue {
     size      = 7
