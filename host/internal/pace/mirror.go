@@ -11,15 +11,15 @@ import (
 // mirror cannot see: requests of others, and the service's own rounding.
 const margin = 0.05
 
-// mirror follows what the service announced with an answer: what is left now,
-// and by the time until the allowance is full again how fast it grows.
+// mirror follows what the service announced with an answer: what is left, and
+// by the time until the allowance is full again how fast it grows.
 //
-// The service counts a request when it arrives, so what it says is left of an
-// answer's moment knows nothing of the requests that were under way. Hence the
-// level never rises above what the service says, and never above our own count
-// either, except to what is left even if the service has not yet seen any of
-// the outstanding ones.
-func (b *bucket) mirror(l provider.RateLimit, share, outstanding float64, now time.Time) {
+// The service counts a request when it arrives and may tell when it has
+// answered: it then knows nothing of the requests that were sent meanwhile. All
+// of them are among those booked since no request was running. So the level
+// never rises above what the service says, and it rises above our own count only
+// to what is left even if the service has not seen any of these.
+func (b *bucket) mirror(l provider.RateLimit, share, booked float64, now time.Time) {
 	if b.rate == 0 {
 		b.level, b.at = math.Inf(-1), now
 	}
@@ -28,7 +28,7 @@ func (b *bucket) mirror(l provider.RateLimit, share, outstanding float64, now ti
 	b.rate = b.limit * share / b.period.Seconds()
 	b.size = b.limit * share * (1 - margin)
 	left := (float64(l.Remaining) - b.limit*margin) * share
-	b.level = min(max(b.level, left-min(outstanding, b.size)), left, b.size)
+	b.level = min(max(b.level, left-min(booked, b.size)), left, b.size)
 }
 
 // usualPeriods are those in which services give their limits.

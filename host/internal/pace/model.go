@@ -51,12 +51,23 @@ func (s *set) take(cost *amounts) {
 
 // model is what is known of one model. Services meter each by itself.
 type model struct {
-	name        string
-	asked       time.Time // latest use
-	own         set       // by the configuration
-	announced   set       // by the service
-	outstanding amounts   // of requests that were let go and not settled
-	split       split
+	name      string
+	asked     time.Time // latest use
+	own       set       // by the configuration
+	announced set       // by the service
+	running   int       // requests that were let go and not settled
+	booked    amounts   // by all requests since none was running
+	split     split
+}
+
+// book takes what a request is let go with.
+func (m *model) book(cost *amounts) {
+	m.own.take(cost)
+	m.announced.take(cost)
+	m.running++
+	for i := range cost {
+		m.booked[i] += cost[i]
+	}
 }
 
 // split is how a model's tokens divide into those of input and output, as parts
@@ -94,12 +105,8 @@ func (s *split) learn(estimate int64, used *amounts) {
 
 // settle ends a request that was let go: what it took in excess comes back.
 func (m *model) settle(booked int64, usage *provider.Usage, now time.Time) amounts {
-	cost := m.cost(booked)
-	for i := range cost {
-		m.outstanding[i] = max(m.outstanding[i]-cost[i], 0)
-	}
-	if m.outstanding[requests] == 0 {
-		m.outstanding = amounts{} // the split may have changed meanwhile
+	if m.running--; m.running <= 0 {
+		m.running, m.booked = 0, amounts{}
 	}
 	if usage == nil {
 		return amounts{}
@@ -110,6 +117,7 @@ func (m *model) settle(booked int64, usage *provider.Usage, now time.Time) amoun
 		float64(max(usage.Input-usage.Cached, 0)), // what comes from a cache is free of the input's limit
 		float64(usage.Output),
 	}
+	cost := m.cost(booked)
 	m.split.learn(booked, &used)
 	for i := range used {
 		used[i] -= cost[i]

@@ -102,11 +102,7 @@ func (p *Pacer) Take(now time.Time, model string, estimate int64) time.Duration 
 		return d
 	}
 	p.own.take(&cost)
-	m.own.take(&cost)
-	m.announced.take(&cost)
-	for i := range cost {
-		m.outstanding[i] += cost[i]
-	}
+	m.book(&cost)
 	return 0
 }
 
@@ -138,7 +134,7 @@ func (p *Pacer) Observe(now time.Time, model string, limits []provider.RateLimit
 	m := p.model(model, now)
 	for _, l := range limits {
 		if i, ok := meterOf(l.Meter); ok && l.Limit > 0 {
-			m.announced[i].mirror(l, p.share(), m.outstanding[i], now)
+			m.announced[i].mirror(l, p.share(), m.booked[i], now)
 		}
 	}
 }
