@@ -7,9 +7,12 @@
 // multiplicative decrease (Chiu and Jain, 1989), applied once per window:
 //
 //   - The least median of the windows so far is the base, the time without load.
-//   - A window in which a request was refused or failed, or whose median is more
-//     than Tolerance times the base, takes a tenth off the limit.
-//   - Another window adds one to it, if at least half of it was in use: a limit
+//   - A window whose median is more than Tolerance times the base takes off the
+//     limit what waits inside the service, by Little's law, and a tenth of the
+//     rest. So the service has no load for a moment, and the base is measured
+//     anew: one that only rose would take a waiting service for an idle one.
+//   - A window in which a request was refused or failed takes a tenth off.
+//   - Another window adds one, if at least half of the limit was in use: a limit
 //     that nobody touches has proved nothing.
 package adapt
 
@@ -31,6 +34,7 @@ const (
 	// maxSamples of a window are kept for its median; with more, the latest ones.
 	maxSamples = 512
 
+	// decrease is what a decrease leaves.
 	decrease = 0.9
 	// drift lets the base rise by this factor per window. A service that has
 	// become slower for good would else be held at the lowest limit for ever.
@@ -47,13 +51,15 @@ type Limit struct {
 	base   time.Duration
 	median time.Duration // of the latest window
 	reason string        // of the latest change
-	window window
+	// settled is since when the limit has been in effect as it is.
+	settled time.Time
+	window  window
 }
 
 // window is what is judged together.
 type window struct {
-	start   time.Time
-	count   int // samples and drops
+	start   time.Time // of the first sample
+	count   int       // samples and drops
 	times   []time.Duration
 	most    int // slots that were taken at the same time
 	dropped int
@@ -69,20 +75,32 @@ func New(cfg config.Adapt, start int, set func(limit int)) *Limit {
 	}
 	l := &Limit{set: set, cfg: cfg, reason: "it begins here"}
 	l.limit = l.bounded(float64(start))
-	l.window.start = time.Now()
 	set(int(l.limit))
 	return l
 }
 
 // Sample notes one attempt: the time to its first token, or to its answer if it
-// was no stream; the slots that were taken at the time, its own included; and
-// whether the service refused it as too much, or failed. The time of a dropped
-// attempt does not count.
+// was no stream, or to its failure; the slots that were taken at the time, its own
+// included; and whether the service refused it as too much, or failed. The time
+// of such a dropped attempt does not count.
+//
+// What began before the limit was in effect as it is tells of the one before,
+// which has been judged: it is left out.
 func (l *Limit) Sample(ttft time.Duration, inFlight int, dropped bool) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := &l.window
+	if inFlight > int(l.limit) {
+		l.settle(now)
+		return
+	}
+	if now.Add(-ttft).Before(l.settled) {
+		return
+	}
+	if w.count == 0 {
+		w.start = now
+	}
 	if dropped {
 		w.dropped++
 	} else {
@@ -91,9 +109,15 @@ func (l *Limit) Sample(ttft time.Duration, inFlight int, dropped bool) {
 	w.count++
 	w.most = max(w.most, inFlight)
 	if w.count >= windowSamples && now.Sub(w.start) >= windowTime {
-		l.judge()
-		*w = window{start: now, times: w.times[:0]}
+		l.judge(now)
+		l.settle(now)
 	}
+}
+
+// settle begins a window of what begins from now on.
+func (l *Limit) settle(now time.Time) {
+	l.settled = now
+	l.window = window{times: l.window.times[:0]}
 }
 
 func (w *window) add(ttft time.Duration) {
@@ -105,7 +129,7 @@ func (w *window) add(ttft time.Duration) {
 }
 
 // judge moves the limit by what the window shows. l.mu is held.
-func (l *Limit) judge() {
+func (l *Limit) judge(now time.Time) {
 	w := &l.window
 	if n := len(w.times); n > 0 {
 		slices.Sort(w.times)
@@ -115,15 +139,17 @@ func (l *Limit) judge() {
 		}
 		l.base = min(l.median, time.Duration(float64(l.base)*drift))
 	}
-	slow := float64(l.median) > l.cfg.Tolerance*float64(l.base)
-	switch {
+	switch slow := float64(l.median) > l.cfg.Tolerance*float64(l.base); {
 	case w.dropped > 0:
 		l.move(l.limit*decrease, fmt.Sprintf("%d of %d attempts were refused or failed", w.dropped, w.count))
 	case slow:
-		l.move(l.limit*decrease, fmt.Sprintf("the time to the first token rose to %s, with %s without load", text(l.median), text(l.base)))
+		// By Little's law so many of those in flight wait inside the service.
+		inside := float64(w.count-1) * float64(l.median-l.base) / float64(now.Sub(w.start))
+		l.move(max(l.limit-inside, l.limit/4)*decrease, fmt.Sprintf(
+			"the time to the first token rose to %s, from %s without load", text(l.median), text(l.base)))
 	case float64(w.most)*2 >= l.limit:
-		l.move(l.limit+1, fmt.Sprintf("%d slots were in use, and the time to the first token was %s, with %s without load",
-			w.most, text(l.median), text(l.base)))
+		l.move(l.limit+1, fmt.Sprintf(
+			"%d slots were in use with a time to the first token of %s, not far from %s without load", w.most, text(l.median), text(l.base)))
 	}
 }
 
