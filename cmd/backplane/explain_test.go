@@ -77,6 +77,20 @@ func wantPage(t *testing.T, want string, print func(*bytes.Buffer) error) {
 	}
 }
 
+func TestARefusalIsToldOnce(t *testing.T) {
+	t.Parallel()
+	r := status.Request{
+		ID: "req_1", Endpoint: "fast", Provider: "echo", Operation: "embeddings", At: noon, Code: provider.CodeCircuitOpen, Error: "the circuit is open",
+		Tries: []status.Try{{Code: provider.CodeCircuitOpen, Error: "the circuit is open"}},
+	}
+	const want = `request  req_1: embeddings at endpoint fast (provider echo)
+arrived  2026-01-31 12:00:00.000
+took     0s: 0s queued, 0s between attempts, 0s with the provider
+result   circuit_open: the circuit is open
+`
+	wantPage(t, want, func(out *bytes.Buffer) error { return printRequest(out, &r) })
+}
+
 func TestTheStoryOfARequestTellsEachAttempt(t *testing.T) {
 	t.Parallel()
 	r := status.Request{
@@ -94,7 +108,7 @@ func TestTheStoryOfARequestTellsEachAttempt(t *testing.T) {
 	const want = `request  req_1: streamed chat of model echo at endpoint limited (provider echo), tenant k_1, priority high
 arrived  2026-01-31 12:00:00.000
 took     2.22s: 11µs queued, 2s between attempts, 213ms with the provider
-         the first chunk came after 200ms
+         the first chunk came 200ms after its attempt began
 result   ok, 1+2 tokens
 try 1    after 11µs: rate_limit in 1ms: HTTP 429: slow down (11µs queued)
          then: tried again, after a pause of 2s

@@ -25,13 +25,14 @@ that let it pass, the time of the call, how it ended and what came of that.
 
 Example:
   $ backplane requests show req_1b77ac02
-  request  req_1b77ac02: chat of model echo at endpoint limited (provider echo)
+  request  req_1b77ac02: streamed chat of model echo at endpoint limited (provider echo)
   arrived  2026-01-31 10:24:01.204
-  took     2.22s: 11µs queued, 2s between attempts, 213ms with the provider
+  took     2s: 886µs queued, 2s between attempts, 3ms with the provider
+           the first chunk came 1.5ms after its attempt began
   result   ok, 1+2 tokens
-  try 1    after 11µs: rate_limit in 1ms: the service refused the request
-           then: tried again, after a pause of 2s
-  try 2    after 2.01s: ok in 212ms
+  try 1    after 0s: rate_limit in 1.4ms: too many requests
+           then: repeated after the 2s that the service asked for: retry 1 of 5, after a pause of 2s
+  try 2    after 2s: ok in 1.5ms (886µs queued)
 
 Flags:
   -admin ADDR  address of the admin API (BACKPLANE_ADMIN)
@@ -86,9 +87,16 @@ func printRequest(out io.Writer, r *status.Request) error {
 	f.add("arrived", "%s", r.At.Local().Format("2006-01-02 15:04:05.000"))
 	f.add("took", "%s: %s queued, %s between attempts, %s with the provider", short(r.Duration), short(r.QueueWait), short(r.Backoff), short(r.ProviderTime))
 	if r.FirstToken > 0 {
-		f.add("", "the first chunk came after %s", short(r.FirstToken))
+		f.add("", "the first chunk came %s after its attempt began", short(r.FirstToken))
 	}
-	f.add("result", "%s, %s tokens", outcome(string(r.Code), r.Error), tokens(r))
+	used := ""
+	if r.Usage.Input+r.Usage.Output > 0 {
+		used = ", " + tokens(r) + " tokens"
+	}
+	f.add("result", "%s%s", outcome(string(r.Code), r.Error), used)
+	if r.Attempts == 0 && len(r.Tries) == 1 {
+		return f.w.Flush() // the refusal is the result
+	}
 	for i := range r.Tries {
 		printTry(f, r.At, &r.Tries[i])
 	}
