@@ -3,6 +3,7 @@ package plugintest
 import (
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -84,9 +85,7 @@ func TestEveryPluginHasAnAddressToSet(t *testing.T) {
 // describe runs a plugin's own subcommand of this name.
 func describe(t *testing.T, name string) provider.Manifest {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "run", "./"+name, "describe")
-	cmd.Dir = plugins
-	out, err := cmd.Output()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(built(t), binaryPrefix+name), "describe").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
