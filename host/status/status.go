@@ -177,7 +177,8 @@ type Request struct {
 	Code  provider.Code  `json:"code,omitempty"`
 	Error string         `json:"error,omitempty"`
 	Usage provider.Usage `json:"usage"`
-	// FirstToken is the time to a stream's first chunk, 0 for others.
+	// FirstToken is the time from the start of the last attempt to a stream's first
+	// chunk, 0 for others.
 	FirstToken time.Duration `json:"first_token_ns,omitempty"`
 	// Tenant and Priority are what the queue ordered the request by.
 	Tenant   string `json:"tenant,omitempty"`
