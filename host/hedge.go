@@ -28,8 +28,8 @@ var errNotSent = errors.New("no endpoint takes a second attempt now")
 // race asks the leg's endpoint, and another beside it if that is slow: the first
 // of the rest that takes the request at once, else the same one again. An
 // endpoint that is throttled or at its limit takes none. Both attempts read the
-// same body; it is not copied, since the report says that the memory may be read
-// for longer: see [status.Report.Hedged].
+// same body. It is not copied: who lent it must leave it alone, as after any
+// request of which an attempt was cut short.
 func (j *journey[T]) race(ctx context.Context, l leg, rest []leg, how endpoint.How) (T, status.Report, error) {
 	start := time.Now()
 	delay, known := l.hedge.Arm(kindOf(j.mode), start, l.times(j.mode))

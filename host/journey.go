@@ -50,6 +50,7 @@ func (j *journey[T]) run(ctx context.Context, s *state) (T, status.Report, error
 		i := balance.Next(legs)
 		l := legs[i]
 		legs = slices.Delete(legs, i, i+1)
+		j.goOn(l)
 		answer, r, err := j.visit(ctx, l, legs)
 		if err == nil {
 			j.arrive(r)

@@ -36,6 +36,18 @@ func (j *journey[T]) fail(r status.Report, before, err error) error {
 	return before
 }
 
+// goOn tells the latest try that the request went on to a leg.
+func (j *journey[T]) goOn(l leg) {
+	if len(j.tries) == 0 {
+		return
+	}
+	last := &j.tries[len(j.tries)-1]
+	if last.Next != "" {
+		last.Next += "; "
+	}
+	last.Next += "went on to " + l.config.ID
+}
+
 // add joins the story of one endpoint, which ended with err, to that of the
 // request.
 func (j *journey[T]) add(r status.Report, err error) {

@@ -44,6 +44,12 @@ func TestAReportTellsOfAllEndpoints(t *testing.T) {
 		if got := story(r.Tries); got != want {
 			t.Errorf("got the story\n%swant\n%s", got, want)
 		}
+		if first, second := r.Tries[1].Next, r.Tries[2].Next; !strings.HasSuffix(first, "; went on to b") || second != "went on to c" || r.Tries[3].Next != "" {
+			t.Errorf("what came of it is told as %q and %q", first, second)
+		}
+		if recent := h.Recent(status.RequestFilter{Endpoint: "a"}); strings.Contains(recent[0].Tries[1].Next, "went on") {
+			t.Error("the endpoint's own story was changed")
+		}
 		if at := r.Tries[len(r.Tries)-1].At.Sub(start); at != 3*time.Second {
 			t.Errorf("the last attempt is said to have begun after %v", at)
 		}

@@ -24,7 +24,7 @@ func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
 		x.fail(err)
 		return
 	}
-	if !report.Hedged {
+	if report.Attempts <= 1 { // see Core
 		defer body.release()
 	}
 	x.meta(&resp.Meta)

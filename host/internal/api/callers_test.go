@@ -183,14 +183,14 @@ func TestTheStoryOfSeveralAttemptsIsInAHeader(t *testing.T) {
 
 const maxTries = 16
 
-// TestTheBodyOfAHedgedRequestIsNotUsedAgain: the attempt that was left behind
-// may still be reading it.
-func TestTheBodyOfAHedgedRequestIsNotUsedAgain(t *testing.T) {
+// TestTheBodyOfSeveralAttemptsIsNotUsedAgain: one that was cut short may still be
+// reading it.
+func TestTheBodyOfSeveralAttemptsIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{hello, helloStream} {
 		var kept []byte
 		core, _ := answering(`{}`)
-		core.report = status.Report{Endpoint: "e", Attempts: 2, Hedged: true}
+		core.report = status.Report{Endpoint: "e", Attempts: 2}
 		core.call = func(_ context.Context, req *provider.Request) (*provider.Response, error) {
 			kept = req.Body
 			return &provider.Response{Body: []byte(`{}`)}, nil

@@ -20,10 +20,9 @@ import (
 // [context.DeadlineExceeded]; for streams and transfers only until they begin.
 //
 // Request.Body may be used until the method returns, not longer: its memory is
-// used again afterwards. It is not used again where an attempt was cut short,
-// which may still be read from then: if the method fails, or Report.Hedged says
-// that a slower attempt was left behind. An upload may be read until the answer's
-// end.
+// used again afterwards. It is left to the garbage collector if the method fails or
+// the report counts more than one attempt: one that was cut short may still be
+// reading it. An upload may be read until the answer's end.
 //
 // The context carries the caller, see package caller.
 type Core interface {

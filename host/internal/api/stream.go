@@ -22,7 +22,7 @@ func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
 		x.fail(err)
 		return
 	}
-	if !report.Hedged { // a slower attempt may still be reading it
+	if report.Attempts <= 1 { // see Core
 		body.release()
 	}
 	defer events.Close()
