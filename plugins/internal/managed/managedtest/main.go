@@ -81,7 +81,7 @@ func Dir(t testing.TB) string {
 	t.Cleanup(func() {
 		Eventually(t, "the keepers end", func() bool {
 			sockets, err := filepath.Glob(filepath.Join(dir, "*.sock"))
-			return err == nil && len(sockets) == 0
+			return err == nil && len(sockets) == 0 && keepersGone(dir)
 		})
 		_ = os.RemoveAll(dir)
 	})
