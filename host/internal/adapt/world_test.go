@@ -25,21 +25,22 @@ type service struct {
 // unloaded is the 95th percentile of the time to the first token without load.
 func (s *service) unloaded() time.Duration { return s.prefill * 118 / 100 }
 
-func (s *service) answer(rnd *rand.Rand) (ttft time.Duration) {
+func (s *service) answer(rnd *rand.Rand) (ttft, busy time.Duration) {
 	begin := time.Now()
 	slot, _ := s.inside.Acquire(context.Background(), queue.Ticket{Seq: s.inside.Number()})
+	work := time.Now()
 	time.Sleep(time.Duration((0.8 + 0.4*rnd.Float64()) * float64(s.prefill)))
 	ttft = time.Since(begin)
 	time.Sleep(time.Duration(rnd.ExpFloat64() * float64(s.decode)))
 	slot.Release()
-	return ttft
+	return ttft, time.Since(work)
 }
 
 // phase is what was seen while the service had one capacity, after the limit had
 // half a minute to settle.
 type phase struct {
 	capacity int
-	answers  int
+	busy     time.Duration // of all its slots
 	ttft     []time.Duration
 	limits   []int
 }
@@ -71,14 +72,14 @@ func (s service) play(t *testing.T, seed uint64, adaptive bool, capacities ...in
 					if err != nil {
 						return
 					}
-					ttft := s.answer(rnd)
+					ttft, busy := s.answer(rnd)
 					if limit != nil {
 						limit.Sample(ttft, host.InFlight(), false)
 					}
 					slot.Release()
 					mu.Lock()
 					if p := &phases[len(phases)-1]; time.Since(since) > settling {
-						p.answers++
+						p.busy += busy
 						p.ttft = append(p.ttft, ttft)
 						p.limits = append(p.limits, host.Concurrency())
 					}
@@ -104,7 +105,7 @@ func (s service) figures(p *phase) (used float64, p95 time.Duration, limit float
 	for _, n := range p.limits {
 		limit += float64(n)
 	}
-	used = float64(p.answers) * (s.prefill + s.decode).Seconds() / float64(p.capacity) / lasting.Seconds()
+	used = p.busy.Seconds() / float64(p.capacity) / lasting.Seconds()
 	return used, p.ttft[len(p.ttft)*95/100], limit / float64(len(p.limits))
 }
 

@@ -157,7 +157,7 @@ func TestTimeForAPaceDoesNotCount(t *testing.T) {
 		waiting := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 1})
 		sleep(time.Minute - 1)
 		busy := ask(t.Context(), q, Ticket{Model: "fast"})
-		pacer.left["slow"] = 1
+		pacer.raise("slow", 1)
 		sleep(time.Second)
 		if !busy.done() || waiting.done() {
 			t.Fatalf("busy %v, waiting %v (%v); want the slot taken and no wait cut", busy.done(), waiting.done(), waiting.err())

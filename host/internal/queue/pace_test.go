@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 // levels is a pacer whose models have a level, which the test sets; without one
 // they have as much as they want.
 type levels struct {
+	mu     sync.Mutex
 	left   map[string]int64
 	ready  time.Time // when the test will have raised them
 	booked []int64
@@ -17,6 +19,8 @@ type levels struct {
 
 // Take is asked by the queue.
 func (l *levels) Take(now time.Time, model string, tokens int64) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.asked++
 	left, ok := l.left[model]
 	if ok && left < tokens {
@@ -27,6 +31,12 @@ func (l *levels) Take(now time.Time, model string, tokens int64) time.Duration {
 	}
 	l.booked = append(l.booked, tokens)
 	return 0
+}
+
+func (l *levels) raise(model string, to int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left[model] = to
 }
 
 func TestAModelOverItsPaceHoldsUpNoOther(t *testing.T) {
@@ -42,13 +52,13 @@ func TestAModelOverItsPaceHoldsUpNoOther(t *testing.T) {
 		if big.done() || small.done() || !other.done() || !own.done() {
 			t.Fatalf("big %v, small %v, other %v, own key %v; want the latter two to run", big.done(), small.done(), other.done(), own.done())
 		}
-		pacer.left["slow"] = 26
+		pacer.raise("slow", 26)
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
 		if big.done() {
 			t.Fatal("the pacer was asked before its time")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !big.done() || small.done() {
 			t.Fatalf("big %v, small %v; want the first to have the last slot", big.done(), small.done())
@@ -71,7 +81,7 @@ func TestTheQueueLooksAgainWhenLevelsChange(t *testing.T) {
 		pacer := &levels{left: map[string]int64{"slow": 0}, ready: time.Now().Add(time.Hour)}
 		q.SetPacer(pacer)
 		first := ask(t.Context(), q, Ticket{Model: "slow", Tokens: 5})
-		pacer.left["slow"] = 5
+		pacer.raise("slow", 5)
 		q.Wake()
 		synctest.Wait()
 		if !first.done() {
