@@ -74,16 +74,21 @@ func (e *entry) changed(cfg config.Endpoint) *entry {
 // answered with its words from then on. Where its process does not run, the
 // endpoint is opened with the next.
 func (e *entry) open(ctx context.Context) error {
-	diags, err := e.plugin.OpenEndpoint(ctx, provider.EndpointConfig{
-		ID: e.config.ID, Revision: e.revision, Model: e.config.Model,
-		Credential: e.config.APIKey, Settings: e.config.Settings,
-	})
+	diags, err := e.plugin.OpenEndpoint(ctx, e.pluginConfig())
 	if schema.HasErrors(diags) {
 		err = &provider.ConfigError{Diagnostics: diags}
 		e.refused.Store(&provider.Error{Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Cause: err,
 			Message: fmt.Sprintf("endpoint %q is not open, its provider refuses the settings: %s", e.config.ID, err)})
 	}
 	return err
+}
+
+// pluginConfig is what the plugin is told of the endpoint.
+func (e *entry) pluginConfig() provider.EndpointConfig {
+	return provider.EndpointConfig{
+		ID: e.config.ID, Revision: e.revision, Model: e.config.Model,
+		Credential: e.config.APIKey, Settings: e.config.Settings,
+	}
 }
 
 // unavailable says why the endpoint cannot take any request, nil if it can.

@@ -27,6 +27,9 @@ type Options struct {
 	LookupEnv config.LookupEnv
 	// Listen, Admin and PluginDir replace the configuration's if not empty.
 	Listen, Admin, PluginDir string
+	// Dev names, by provider, binaries in development: they run as they stand,
+	// whatever the lock file says and without signature, which is logged loudly.
+	Dev map[string]string
 }
 
 // Host is a running Backplane. Make one with [New]. It is safe for concurrent
@@ -103,10 +106,10 @@ func New(setup *Setup, opts Options) (*Host, error) {
 func (h *Host) newProvider(p config.Provider, found foundPlugin) *running {
 	r := &running{config: p, path: found.path, missing: found.err}
 	if found.err == nil {
-		r.Provider = plugin.New(plugin.Spec{
-			Name: p.Name, Path: found.path, Manifest: found.manifest, Settings: p.Settings,
-			Env: p.Env, StartTimeout: p.StartTimeout,
-		}, h.log)
+		if found.binary == nil {
+			h.log.Warn("PROVIDER IN DEVELOPMENT: its binary is neither verified nor kept", "provider", p.Name, "path", found.path)
+		}
+		r.Provider = plugin.New(found.spec(p, h.cfg.Server), h.log)
 	}
 	return r
 }
@@ -159,6 +162,10 @@ func (h *Host) openAll(ctx context.Context, name string) {
 	for _, id := range slices.Sorted(maps.Keys(endpoints)) {
 		e := endpoints[id]
 		if e.config.Provider != name {
+			continue
+		}
+		if e.plugin.Spec().Lazy { // asked when its process starts
+			e.plugin.Remember(e.pluginConfig())
 			continue
 		}
 		if err := e.open(ctx); err != nil && provider.AsError(err).Code != provider.CodePluginUnavailable {

@@ -81,7 +81,8 @@ func (r *running) status(withLog bool) status.Provider {
 }
 
 // Ready reports whether requests can be served: the host has started, does not
-// stop, and at least one provider's process is up if there are any.
+// stop, and at least one provider's process is up, or would be with the next
+// request, if there are any.
 func (h *Host) Ready() (ready bool, reason string) {
 	switch {
 	case h.draining.Load():
@@ -92,7 +93,10 @@ func (h *Host) Ready() (ready bool, reason string) {
 		return true, ""
 	}
 	for _, p := range h.plugins {
-		if p.missing == nil && p.Status(false).State == status.ProviderReady {
+		if p.missing != nil {
+			continue
+		}
+		if state := p.State(); state == status.ProviderReady || state == status.ProviderIdle {
 			return true, ""
 		}
 	}

@@ -37,7 +37,7 @@ func DefaultServer() Server {
 
 func (f *File) readServer() Server {
 	server := DefaultServer()
-	server.LockFile = f.relative(lockfile.Name)
+	server.LockFile, server.LockOptional = f.relative(lockfile.Name), true
 	s := f.server
 	if s == nil {
 		return server
@@ -46,7 +46,7 @@ func (f *File) readServer() Server {
 		server.PluginDir = f.relative(dir)
 	}
 	if file := s.str("lock_file"); file != "" {
-		server.LockFile = f.relative(file)
+		server.LockFile, server.LockOptional = f.relative(file), false
 	}
 	server.TrustedKeys = stringsIn(s.values["trusted_keys"])
 	f.checkKeys(s, server.TrustedKeys)

@@ -57,9 +57,10 @@ type Server struct {
 	// PriorityHeader is the header in which clients name a priority; "" ignores
 	// what they say. The default is [DefaultPriorityHeader].
 	PriorityHeader string
-	// LockFile pins the providers' binaries if it exists; by default
-	// backplane.lock.hcl beside the configuration.
-	LockFile string
+	// LockFile pins the providers' binaries: by default backplane.lock.hcl beside
+	// the configuration, which need not exist. LockOptional says that it need not.
+	LockFile     string
+	LockOptional bool
 	// TrustedKeys are public keys by one of which every provider's binary must be
 	// signed. Default none: signatures are not looked at.
 	TrustedKeys []string

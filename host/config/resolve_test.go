@@ -86,7 +86,7 @@ func TestResolveGivesAFileWithoutBlocksItsDefaults(t *testing.T) {
 	}
 	want := config.Server{Listen: "127.0.0.1:8080", Admin: config.DefaultAdminAddr(), PluginDir: config.DefaultPluginDir(), MaxBodyBytes: 32 << 20,
 		TenantBy: config.TenantByKey, PriorityHeader: config.DefaultPriorityHeader, ShutdownTimeout: 30 * time.Second,
-		LockFile: filepath.FromSlash("testdata/backplane.lock.hcl")}
+		LockFile: filepath.FromSlash("testdata/backplane.lock.hcl"), LockOptional: true}
 	if !reflect.DeepEqual(cfg.Server, want) || cfg.LogLevel != "info" {
 		t.Errorf("got %+v, %s", cfg.Server, cfg.LogLevel)
 	}

@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	prog "github.com/backplane-dev/backplane/host/internal/binary"
+	"github.com/backplane-dev/backplane/host/internal/confine"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -33,7 +37,25 @@ func Describe(ctx context.Context, path string) (provider.Manifest, error) {
 	if err := checkExecutable(path); err != nil {
 		return provider.Manifest{}, fmt.Errorf("describe: %w", err)
 	}
-	stdout, err := runDescribe(ctx, path)
+	return described(path, func() ([]byte, error) { return runDescribe(ctx, exec.Command(path, "describe"), path, nil) })
+}
+
+// DescribeBinary is [Describe] for a binary whose bytes are kept, confined as its
+// processes are to be if policy is not nil.
+func DescribeBinary(ctx context.Context, b *prog.Binary, policy *confine.Policy) (provider.Manifest, error) {
+	return described(b.Path(), func() ([]byte, error) {
+		name, kept, err := b.Command(0)
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.Command(name, "describe")
+		cmd.Args[0], cmd.ExtraFiles = b.Path(), kept
+		return runDescribe(ctx, cmd, b.Path(), policy)
+	})
+}
+
+func described(path string, run func() ([]byte, error)) (provider.Manifest, error) {
+	stdout, err := run()
 	if err != nil {
 		return provider.Manifest{}, fmt.Errorf("%s describe: %w", path, err)
 	}
@@ -53,21 +75,22 @@ func CheckName(m provider.Manifest, name, path string) error {
 	return fmt.Errorf("%s says it is provider %q, not %q: put the right binary there, or write provider %q", path, m.Name, name, m.Name)
 }
 
-func runDescribe(ctx context.Context, path string) ([]byte, error) {
+func runDescribe(ctx context.Context, cmd *exec.Cmd, path string, policy *confine.Policy) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	stdout := &capped{limit: describeLimit, full: cancel}
 	stderr := &capped{limit: 8 << 10}
-	cmd := exec.CommandContext(ctx, path, "describe")
 	cmd.Env = []string{} // not nil, which would mean the host's own
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = ownGroup()
-	cmd.Cancel = func() error { return killGroup(cmd.Process) }
 	cmd.WaitDelay = 500 * time.Millisecond // a grandchild may hold the pipes
-	if err := cmd.Start(); err != nil {
+	remove, err := startDescribe(cmd, policy)
+	if err != nil {
 		return nil, startError(path, err)
 	}
-	err := cmd.Wait()
+	defer remove()
+	defer context.AfterFunc(ctx, func() { _ = killGroup(cmd.Process) })() // fails only if it is gone
+	err = cmd.Wait()
 	_ = killGroup(cmd.Process) // what the program left behind
 	switch {
 	case stdout.over:
@@ -80,6 +103,26 @@ func runDescribe(ctx context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%w%s; is it a provider plugin?", err, printedFirst(stderr.buf, stdout.buf))
 	}
 	return stdout.buf, nil
+}
+
+// startDescribe starts the command, confined if policy is not nil. remove removes
+// what was made for it.
+func startDescribe(cmd *exec.Cmd, policy *confine.Policy) (remove func(), err error) {
+	if policy == nil {
+		return func() {}, cmd.Start()
+	}
+	dir, err := os.MkdirTemp("", dirPrefix)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Dir = dir
+	confined, err := confine.Start(cmd, *policy, dir, filepath.Base(dir))
+	remove = func() { _ = errors.Join(confined.Remove(), os.RemoveAll(dir)) } // no harm in what is left
+	if err != nil {
+		remove()
+		return nil, err
+	}
+	return remove, nil
 }
 
 func decodeManifest(stdout []byte) (provider.Manifest, error) {
