@@ -95,13 +95,13 @@ func New(cfg Config) *Endpoint {
 		id: cfg.ID, provider: cfg.Provider, manifest: cfg.Manifest,
 		operations: make(map[string]*provider.Operation, len(cfg.Manifest.Operations)),
 		backend:    cfg.Backend, observer: cfg.Observer,
-		queue:   queue.New(limits(&cfg.Policy)),
-		breaker: circuit.New(cfg.Policy.Breaker, cfg.OnCircuit),
-		stats:   stats.New(cfg.Policy.Stats.Recent),
+		queue: queue.New(limits(&cfg.Policy)),
+		stats: stats.New(cfg.Policy.Stats.Recent),
 	}
 	for i := range cfg.Manifest.Operations {
 		e.operations[cfg.Manifest.Operations[i].Name] = &cfg.Manifest.Operations[i]
 	}
+	e.breaker = circuit.New(cfg.Policy.Breaker, func(t status.Transition) { e.circuitChanged(t, cfg.OnCircuit) })
 	e.closing, e.close = context.WithCancel(context.Background())
 	e.hasKey.Store(cfg.HasKey)
 	e.settings.Store(newSettings(cfg.Policy, cfg.Model, cfg.Revision, nil))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -20,7 +21,14 @@ func (e *Endpoint) OpenCircuit(reason string, d time.Duration) {
 
 // CloseCircuit closes the endpoint's circuit by hand, however it was opened.
 // Requests that waited for its probe go on.
-func (e *Endpoint) CloseCircuit(reason string) {
-	e.breaker.Close(reason)
-	e.queue.Unhold(provider.CodeCircuitOpen)
+func (e *Endpoint) CloseCircuit(reason string) { e.breaker.Close(reason) }
+
+// circuitChanged is told of each change of the circuit.
+func (e *Endpoint) circuitChanged(t status.Transition, tell func(status.Transition)) {
+	if t.To == status.CircuitClosed {
+		e.queue.Unhold(provider.CodeCircuitOpen)
+	}
+	if tell != nil {
+		tell(t)
+	}
 }
