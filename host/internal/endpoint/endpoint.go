@@ -1,10 +1,10 @@
 // Package endpoint takes requests through queue, circuit breaker, retries and
 // time limits to a provider's plugin, and keeps the numbers.
 //
-// Read [Endpoint.do] first: it is the whole chain in one function. A request is
-// a [run]; each of its tries is an [attempt], which holds a slot of the queue
-// and a permit of the breaker; a stream or transfer that has begun to answer is
-// a [tail], which keeps them until its end.
+// Read [Endpoint.do] first: it says the order of the whole chain. A request is a
+// [run]; each of its tries is an [attempt], which holds a slot of the queue and a
+// permit of the breaker, and whose context is a [scope]; a stream or transfer
+// that has begun to answer is a [tail], which keeps them until its end.
 package endpoint
 
 import (

@@ -95,8 +95,8 @@ func (r *run) attemptTime(now time.Time) time.Duration {
 // left is the error of a request whose scope has ended; when says what it was
 // at, in words.
 func (r *run) left(s *scope, when string) *provider.Error {
-	cause := s.why()
-	if l, ok := cause.(*limit); ok {
+	l, cause := s.why()
+	if l != nil {
 		return r.passed(l)
 	}
 	if errors.Is(cause, ErrOutrun) {

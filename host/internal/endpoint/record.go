@@ -8,12 +8,11 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// finish records the end of the request and returns err. It is called once: by
-// do if the request failed, otherwise by who has the answer.
-func (r *run) finish(err *provider.Error, usage *provider.Usage, now time.Time) *provider.Error {
+// finish records the end of the request. It is called once: by do if the request
+// failed, otherwise by who has the answer.
+func (r *run) finish(err *provider.Error, usage *provider.Usage, now time.Time) {
 	r.report = r.reported(now)
 	r.record(err, usage)
-	return err
 }
 
 // reported is the story so far, for the caller.

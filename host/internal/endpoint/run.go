@@ -94,21 +94,27 @@ func (r *run) bytes() int64 {
 // It returns nil once an attempt has succeeded; what remains is the end of the
 // request, or its [tail].
 func (e *Endpoint) do(r *run) *provider.Error {
-	if err := e.admit(r); err != nil {
-		return r.finish(err, nil, time.Now())
+	err := e.admit(r)
+	if err == nil {
+		err = r.attempts()
 	}
-	r.seq = e.queue.Number()
+	if err != nil {
+		r.finish(err, nil, time.Now())
+	}
+	return err
+}
+
+// attempts makes the first attempt, and only if that fails enters the retry loop.
+func (r *run) attempts() *provider.Error {
+	r.seq = r.e.queue.Number()
 	if !r.how.Hedge { // whose request has paid for its retries already
 		r.set.retry.Begin()
 	}
 	repeat, err := r.try(1)
-	if repeat { // only who fails pays for the loop
-		err = r.again(err)
+	if repeat {
+		return r.again(err)
 	}
-	if err != nil {
-		return r.finish(err, nil, time.Now())
-	}
-	return nil
+	return err
 }
 
 // again is the retry loop after the first attempt, which failed with the given

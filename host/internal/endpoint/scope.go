@@ -20,7 +20,10 @@ type scope struct {
 
 	mu    sync.Mutex
 	err   error // as [context.Context.Err]; nil until the end
-	cause error // a [*limit] that passed, or as err
+	cause error // as [context.Cause]
+
+	// passed is the limit that has ended the scope, nil if it was something else.
+	passed *limit
 
 	limit *limit    // what ends the scope at the moment at
 	at    time.Time // zero for no limit
@@ -86,23 +89,23 @@ func (s *scope) whole() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look()
-	l, limited := s.cause.(*limit)
-	return s.err != nil && (!limited || l.whole)
+	return s.err != nil && (s.passed == nil || s.passed.whole)
 }
 
 // pass ends the scope as if the limit were its own.
 func (s *scope) pass(l *limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finish(context.Canceled, l)
+	s.expire(l)
 }
 
-// why returns what ended the scope, nil if it has not ended.
-func (s *scope) why() error {
+// why returns what ended the scope: a limit, or another cause. Both are nil if it
+// has not ended.
+func (s *scope) why() (*limit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look()
-	return s.cause
+	return s.passed, s.cause
 }
 
 // Deadline is the caller's: the scope's own limit can be lifted.
@@ -217,7 +220,15 @@ func (s *scope) look() {
 		return
 	}
 	if !s.at.IsZero() && time.Until(s.at) <= 0 {
-		s.finish(context.Canceled, s.limit)
+		s.expire(s.limit)
+	}
+}
+
+// expire ends the scope by a limit. s.mu is held.
+func (s *scope) expire(l *limit) {
+	if s.err == nil {
+		s.passed = l
+		s.finish(context.Canceled, l)
 	}
 }
 

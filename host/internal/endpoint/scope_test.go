@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,8 +52,9 @@ func TestAScopeEndsWithItsCallerItsLimitOrItsAttempt(t *testing.T) {
 			context.AfterFunc(s, func() { told = true })
 			c.end(s)
 			synctest.Wait()
-			if !told || !errors.Is(s.Err(), c.err) || s.why().Error() != c.cause || s.whole() != c.whole {
-				t.Errorf("%s: told %v, %v because of %v, whole %v", name, told, s.Err(), s.why(), s.whole())
+			_, cause := s.why()
+			if !told || !errors.Is(s.Err(), c.err) || cause.Error() != c.cause || s.whole() != c.whole {
+				t.Errorf("%s: told %v, %v because of %v, whole %v", name, told, s.Err(), cause, s.whole())
 			}
 			select {
 			case <-s.Done():
@@ -62,8 +64,8 @@ func TestAScopeEndsWithItsCallerItsLimitOrItsAttempt(t *testing.T) {
 		}
 		s := scoped(caller, 0)
 		leave(reason)
-		if s.Err() == nil || !errors.Is(s.why(), reason) || !s.whole() {
-			t.Errorf("the caller left, but %v because of %v", s.Err(), s.why())
+		if _, cause := s.why(); s.Err() == nil || !errors.Is(cause, reason) || !s.whole() {
+			t.Errorf("the caller left, but %v because of %v", s.Err(), cause)
 		}
 	})
 }
@@ -168,7 +170,7 @@ func compare(t *testing.T, steps []int) string {
 		}
 		synctest.Wait()
 		if (s.Err() == nil) != (want.Err() == nil) || got != expected {
-			return "they differ: " + s.why().Error()
+			return fmt.Sprintf("%v and %v differ, or %d and %d were told", s.Err(), want.Err(), got, expected)
 		}
 	}
 	return ""
