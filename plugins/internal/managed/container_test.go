@@ -75,6 +75,17 @@ func TestAContainerIsMadeAsTheSettingsSay(t *testing.T) {
 	}
 }
 
+func TestAContainerInTheMachinesNetworkListensAtLoopback(t *testing.T) {
+	t.Parallel()
+	l, d := newLab(t), managedtest.NewDocker(t, image)
+	l.mustOpen(t, "e", l.contained(t, d, plugintest.Settings{"network": "host"}))
+	l.mustCall(t, "e", provider.OpChat, chat)
+	c := d.All()[0].Config
+	if got := strings.Join(c.Cmd, " "); got != "--model m --host 127.0.0.1 --port "+l.port || len(c.ExposedPorts)+len(c.HostConfig.PortBindings) != 0 {
+		t.Errorf("got %+v", c)
+	}
+}
+
 func TestAnImageThatIsMissingIsDownloadedAndTheProgressShown(t *testing.T) {
 	t.Parallel()
 	l, d := newLab(t), managedtest.NewDocker(t)

@@ -49,11 +49,11 @@ type deviceRequest struct {
 
 // hostConfig is how a container is tied to the machine.
 type hostConfig struct {
-	PortBindings   map[string][]portBinding
-	Binds          []string        `json:",omitempty"`
-	NetworkMode    string          `json:",omitempty"`
-	ShmSize        int64           `json:",omitempty"`
-	DeviceRequests []deviceRequest `json:",omitempty"`
+	PortBindings   map[string][]portBinding `json:",omitempty"`
+	Binds          []string                 `json:",omitempty"`
+	NetworkMode    string                   `json:",omitempty"`
+	ShmSize        int64                    `json:",omitempty"`
+	DeviceRequests []deviceRequest          `json:",omitempty"`
 }
 
 // createRequest is the body with which a container is made.
@@ -62,7 +62,7 @@ type createRequest struct {
 	Cmd          []string
 	Env          []string `json:",omitempty"`
 	Labels       map[string]string
-	ExposedPorts map[string]struct{}
+	ExposedPorts map[string]struct{} `json:",omitempty"`
 	HostConfig   hostConfig
 }
 
@@ -79,6 +79,9 @@ func (c *containers) create() createRequest {
 			PortBindings: map[string][]portBinding{port: {{c.spec.Host, c.spec.Port}}},
 			Binds:        s.Volumes, NetworkMode: s.Network, ShmSize: int64(s.SharedMem), DeviceRequests: devices(s.GPUs),
 		},
+	}
+	if s.Network == hostNetwork {
+		req.ExposedPorts, req.HostConfig.PortBindings = nil, nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.spec.Env)) {
 		req.Env = append(req.Env, name+"="+c.spec.Env[name])

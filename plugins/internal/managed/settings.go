@@ -183,7 +183,7 @@ func (f *Family) containerSettings() []schema.Attribute {
 		{Name: "port", Type: schema.Int, Default: f.Port, Min: schema.Bound(1), Max: schema.Bound(65535), Description: "Port on which the server listens inside the container."},
 		{Name: "gpus", Type: schema.String, Pattern: "all|[1-9][0-9]*|device=.+", Env: f.GPUEnv, Description: `Graphics processors for the container: "all", a number of them, or "device=0,1". Absent, there are none.`},
 		{Name: "volumes", Type: schema.StringList, Description: `Directories and volumes, as "source:/path" or "source:/path:ro".`},
-		{Name: "network", Type: schema.String, Min: schema.Bound(1), Description: "Network of the container; absent, it is Docker's bridge."},
+		{Name: "network", Type: schema.String, Min: schema.Bound(1), Description: "Network of the container; absent, it is Docker's bridge. In host, the machine's own, the server itself listens at the address in base_url."},
 		{Name: "shared_memory", Type: schema.Size, Default: "1GiB", Min: schema.Bound(0), Description: "Size of /dev/shm, which several processors need to talk to each other; 0 leaves it to Docker."},
 	}
 }

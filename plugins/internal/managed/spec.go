@@ -40,6 +40,9 @@ func digest(v any) string {
 	return hex.EncodeToString(sum[:6])
 }
 
+// hostNetwork is the machine's own network, in which nothing is published.
+const hostNetwork = "host"
+
 // newSpec makes the spec of an endpoint's settings, or says what is wrong with
 // them. The paths of its diagnostics lead into the endpoint's settings.
 func (f *Family) newSpec(cfg *config, baseURL, model string) (*spec, error) {
@@ -55,7 +58,10 @@ func (f *Family) newSpec(cfg *config, baseURL, model string) (*spec, error) {
 	if cfg.Mode == modeContainer {
 		c := cfg.Container
 		s.Container, s.Directory = &c, ""
-		command, inside = f.Arguments, []string{"0.0.0.0", fmt.Sprint(c.Port)}
+		command = f.Arguments
+		if c.Network != hostNetwork { // else it would listen for the whole network
+			inside = []string{"0.0.0.0", fmt.Sprint(c.Port)}
+		}
 	}
 	fill := strings.NewReplacer("{host}", inside[0], "{port}", inside[1], "{model}", model)
 	for _, arg := range append(append([]string{}, command...), cfg.Args...) {

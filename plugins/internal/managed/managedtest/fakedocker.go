@@ -292,14 +292,27 @@ func (d *Docker) start(w http.ResponseWriter, _ *http.Request, c *Container) {
 	go d.serve(c, load)
 }
 
+// addresses are where the container's server can be reached: in the machine's
+// own network where its arguments say.
+func (c *Container) addresses() []string {
+	if c.Config.HostConfig.NetworkMode == "host" {
+		argument := func(name string) string { return c.Config.Cmd[slices.Index(c.Config.Cmd, name)+1] }
+		return []string{net.JoinHostPort(argument("--host"), argument("--port"))}
+	}
+	var all []string
+	for _, b := range c.Config.HostConfig.PortBindings {
+		all = append(all, net.JoinHostPort(b[0].HostIP, b[0].HostPort))
+	}
+	return all
+}
+
 func (d *Docker) serve(c *Container, load time.Duration) {
 	select {
 	case <-time.After(load):
 	case <-c.ended:
 		return
 	}
-	for _, bindings := range c.Config.HostConfig.PortBindings {
-		address := net.JoinHostPort(bindings[0].HostIP, bindings[0].HostPort)
+	for _, address := range c.addresses() {
 		listener, err := net.Listen("tcp", address) //nolint:noctx // it is closed with the server
 		if err != nil {
 			d.end(c, 1)
