@@ -133,6 +133,32 @@ func TestEachAttemptIsRecordedUnderItsOwnOutcome(t *testing.T) {
 	}
 }
 
+// What there was none of is not recorded as 0.
+func TestWhatARequestDoesNotHaveIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	m := newMetrics(t, metrics.Source{})
+	m.RequestDone(endpoint.Outcome{
+		Report: status.Report{Endpoint: "fast", Provider: "echo"}, Operation: provider.OpChat, Code: provider.CodeQueueFull, FirstToken: time.Second,
+	})
+	m.RequestDone(endpoint.Outcome{Report: status.Report{Endpoint: "fast", Provider: "echo", Attempts: 2, Total: time.Hour}, Operation: provider.OpChat})
+	const ok = `backplane_endpoint="fast",gen_ai_operation_name="chat",gen_ai_provider_name="echo"`
+	const refused = `backplane_endpoint="fast",error_type="queue_full",gen_ai_operation_name="chat",gen_ai_provider_name="echo"`
+	lines := scrape(t, m)
+	wantLines(t, lines,
+		`gen_ai_server_request_duration_seconds_count{`+refused+`} 1`,
+		`gen_ai_server_request_duration_seconds_bucket{`+ok+`,le="81.92"} 0`,
+		`gen_ai_server_request_duration_seconds_bucket{`+ok+`,le="+Inf"} 1`,
+		`backplane_queue_wait_seconds_count{`+ok+`} 1`,
+	)
+	for _, line := range lines {
+		for _, name := range []string{"backplane_attempt_duration", "gen_ai_server_time_to_first_token", "gen_ai_client_token_usage", "backplane_queue_wait_seconds_count{" + refused} {
+			if strings.HasPrefix(line, name) {
+				t.Errorf("recorded: %s", line)
+			}
+		}
+	}
+}
+
 // The upper end of a bucket belongs to it, as Prometheus has it.
 func TestAValueAtABoundIsBelowIt(t *testing.T) {
 	t.Parallel()

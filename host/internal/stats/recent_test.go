@@ -58,6 +58,30 @@ func TestRecentRequestsAreKeptForAnHour(t *testing.T) {
 	})
 }
 
+func TestWhatIsForgottenTakesNoMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := New(true)
+		for range 50 {
+			r.Remember(status.Request{ID: "old", At: time.Now()})
+		}
+		time.Sleep(2 * maxAge)
+		r.Remember(status.Request{ID: "new", At: time.Now()})
+		for i, req := range r.recent.ring {
+			if req.ID == "old" {
+				t.Errorf("place %d of the ring still holds an old request", i)
+			}
+		}
+		if r.recent.n != 1 || r.recent.extra != len("new") {
+			t.Errorf("%d requests take %d bytes, want 1 and 3", r.recent.n, r.recent.extra)
+		}
+		r.Reset()
+		if r.recent.n != 0 || r.recent.extra != 0 || r.recent.ring != nil {
+			t.Errorf("after a reset %d requests take %d bytes", r.recent.n, r.recent.extra)
+		}
+	})
+}
+
 // A request counts from its end: one that took long is not gone at once.
 func TestARequestThatTookHoursIsKept(t *testing.T) {
 	t.Parallel()
@@ -155,7 +179,12 @@ func TestTheOnlyAttemptIsToldAlsoWhereItWasNot(t *testing.T) {
 	now := time.Now()
 	r.Remember(status.Request{Endpoint: "fast", Provider: "echo", At: now, QueueWait: time.Second, ProviderTime: 2 * time.Second, Attempts: 1, Success: true})
 	r.Remember(status.Request{At: now, Code: provider.CodeQueueFull})
+	r.Remember(status.Request{At: now, Attempts: 2})
 	list := r.Recent(all)
+	if len(list[0].Tries) != 0 {
+		t.Errorf("two attempts that were not told are told as %+v", list[0].Tries)
+	}
+	list = list[1:]
 	want := status.Try{Endpoint: "fast", Provider: "echo", Number: 1, At: now.Add(time.Second), QueueWait: time.Second,
 		Permit: status.CircuitClosed, Duration: 2 * time.Second}
 	if len(list[1].Tries) != 1 || list[1].Tries[0] != want {

@@ -135,6 +135,10 @@ func TestASnapshotHoldsAllThatWasCounted(t *testing.T) {
 		if s.Latency.Max != 2 || s.QueueWait.Max != 1 || s.TimeToFirstToken.Max != 0.5 {
 			t.Errorf("latency %v, wait %v, first token %v", s.Latency, s.QueueWait, s.TimeToFirstToken)
 		}
+		r.Begin(time.Now()).End(Result{Latency: time.Second}) // a call has no first token
+		if got := snapshot(r); got.TimeToFirstToken.Count != 1 || got.Latency.Count != 2 {
+			t.Errorf("%d first tokens of %d requests, want 1 of 2", got.TimeToFirstToken.Count, got.Latency.Count)
+		}
 		if !s.CreatedAt.Equal(created) || s.LastRequestAt == nil || !s.LastRequestAt.Equal(time.Now()) {
 			t.Errorf("created %v, last request %v", s.CreatedAt, s.LastRequestAt)
 		}
