@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 	"github.com/backplane-dev/backplane/sdk/client"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/providertest"
@@ -47,7 +48,7 @@ type received struct {
 type platform struct {
 	t        testing.TB
 	url      string
-	spec     *spec
+	spec     *plugintest.Spec
 	requests chan received
 }
 
@@ -96,7 +97,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.URL.Path = strings.TrimPrefix(r.URL.Path, "/v1")
 	p.requests <- received{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header, body}
-	p.spec.checkRequest(p.t, r, body)
+	p.spec.CheckRequest(p.t, r, body)
 
 	h := w.Header()
 	h.Set("x-request-id", "req_platform")
@@ -123,7 +124,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		data := testdata(p.t, "answers/"+name+".json")
-		p.spec.checkAnswer(p.t, r, h, data)
+		p.spec.CheckAnswer(p.t, r, "application/json", data)
 		p.write(w, data)
 	}
 }
