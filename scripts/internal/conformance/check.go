@@ -93,19 +93,22 @@ func borrow(ctx context.Context, dir, name string) (profile string, giveBack fun
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // the state says how it ended
+	}()
 	for {
 		if _, err := os.Stat(profile); err == nil {
 			return profile, func() {
 				_ = stdin.Close()      // it may have ended already
-				_ = <-ended            // a failure would have shown in the cases
+				<-ended                // however it ended, the cases have been told
 				_ = os.Remove(program) // a temporary file, in a folder that is removed
 			}, nil
 		}
 		select {
-		case err := <-ended:
-			return "", nil, fmt.Errorf("plugins/%s has no test %s that lends out its service (%w):\n%s", name, test, errors.Join(err, ctx.Err()), said.String())
+		case <-ended:
+			return "", nil, fmt.Errorf("plugins/%s has no test %s that lends out its service (%s):\n%s", name, test, cmd.ProcessState, said.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
