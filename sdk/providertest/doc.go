@@ -25,7 +25,8 @@
 // a fake service on loopback that speaks OpenAI's dialect; the real one is never
 // contacted. For a service with another dialect give a [Service] of your own, of
 // which the kit needs no more than healthy answers: it makes the slow, broken
-// and unkind ones itself. A provider without any service (or with [NoService]) is
+// and unkind ones itself. [ServiceAt] takes them from a server in any language,
+// and [ReadProfile] what else the kit should know from a file. A provider without any service (or with [NoService]) is
 // checked for everything else.
 //
 // [Dial] connects to a provider in process over the real wire, for tests that
