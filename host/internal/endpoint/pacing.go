@@ -58,7 +58,7 @@ func (a *attempt) observe(limits []provider.RateLimit, now time.Time) {
 // settle tells the pacer what the attempt has used.
 func (a *attempt) settle(err *provider.Error, usage *provider.Usage, now time.Time) {
 	p := a.r.e.pacing
-	if !p.on.Load() || a.r.ownKey() {
+	if !a.slot.Paced { // it went before there was a limit, or has a key of its own
 		return
 	}
 	switch {

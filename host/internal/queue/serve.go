@@ -67,7 +67,7 @@ func (q *Queue) grant(t *Ticket, now time.Duration) Slot {
 	if q.granted != nil {
 		q.granted(*t, q.inFlight)
 	}
-	slot := Slot{q: q, since: now}
+	slot := Slot{q: q, since: now, Paced: !t.Ungated && q.pace.pacer != nil}
 	if !t.Ungated && !q.gate.open() {
 		slot.trial = q.beginTrial()
 	}

@@ -6,6 +6,8 @@ import "time"
 type Slot struct {
 	// Waited is true if the slot was not granted at once.
 	Waited bool
+	// Paced is true if the pacer let the request go, and has booked it.
+	Paced bool
 
 	q        *Queue
 	trial    uint64        // number of the gate's trial that the slot is, 0 if it is none
