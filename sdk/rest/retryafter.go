@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,6 +39,9 @@ func delay(text string, unit time.Duration) time.Duration {
 		return 0
 	}
 	n, err := strconv.ParseFloat(text, 64)
+	if errors.Is(err, strconv.ErrRange) && n > 0 {
+		return maxRetryAfter // digits that mean more than a float can hold
+	}
 	if err != nil || n <= 0 {
 		return 0
 	}
