@@ -142,7 +142,7 @@ func (a *attempt) end(err *provider.Error, usage *provider.Usage, now time.Time)
 	a.settle(err, usage, now)
 	pause := a.pause(err, now)
 	outcome := a.outcome(err, now) // asks the scope
-	a.scope.end()
+	a.scope.over()
 	a.r.e.breaker.Done(a.permit, outcome, pause)
 	if outcome == circuit.Failure {
 		a.shut(now)

@@ -43,6 +43,18 @@ func (b *watching) Call(ctx context.Context, _ *provider.Request) (*provider.Res
 	return &b.resp, ctx.Err()
 }
 
+// asking is a fake backend that wants to know when to stop, and derives nothing.
+type asking struct{ instant }
+
+func (b *asking) Call(ctx context.Context, _ *provider.Request) (*provider.Response, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	default:
+		return &b.resp, nil
+	}
+}
+
 // endless is a stream of chunks without an end.
 type endless struct{ chunks [1][]byte }
 
@@ -113,10 +125,9 @@ func calling(e *Endpoint) func(context.Context, *provider.Request) error {
 
 // yardstick is the least that one would write without this package: a time
 // limit, a semaphore and the retrier.
-func yardstick(slots int64) func(context.Context, *provider.Request) error {
+func yardstick(slots int64, backend Backend) func(context.Context, *provider.Request) error {
 	sem := semaphore.NewWeighted(slots)
 	retries := retrier.New(retrier.ExponentialBackoff(3, time.Second), nil)
-	backend := answering()
 	return func(ctx context.Context, req *provider.Request) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
@@ -132,10 +143,24 @@ func yardstick(slots int64) func(context.Context, *provider.Request) error {
 }
 
 func BenchmarkCall(b *testing.B) { serially(b, calling(benched(b, everything(), answering()))) }
+
+func BenchmarkCallAsked(b *testing.B) {
+	serially(b, calling(benched(b, everything(), &asking{*answering()})))
+}
+
 func BenchmarkCallWatched(b *testing.B) {
 	serially(b, calling(benched(b, everything(), &watching{*answering()})))
 }
-func BenchmarkCallYardstick(b *testing.B) { b.ReportAllocs(); serially(b, yardstick(5)) }
+
+func BenchmarkCallYardstick(b *testing.B) {
+	b.ReportAllocs()
+	serially(b, yardstick(5, answering()))
+}
+
+func BenchmarkCallYardstickWatched(b *testing.B) {
+	b.ReportAllocs()
+	serially(b, yardstick(5, &watching{*answering()}))
+}
 
 // eight slots for 64 goroutines: seven of eight requests may have to wait.
 func contended() config.Policy {
@@ -151,7 +176,11 @@ func BenchmarkContended(b *testing.B) {
 func BenchmarkContendedWatched(b *testing.B) {
 	crowded(b, calling(benched(b, contended(), &watching{*answering()})))
 }
-func BenchmarkContendedYardstick(b *testing.B) { b.ReportAllocs(); crowded(b, yardstick(8)) }
+
+func BenchmarkContendedYardstick(b *testing.B) {
+	b.ReportAllocs()
+	crowded(b, yardstick(8, answering()))
+}
 
 func BenchmarkStreamOpenAndClose(b *testing.B) {
 	e := benched(b, everything(), answering())

@@ -99,8 +99,11 @@ func TestAHundredThousandCancelsLeaveNothingBehind(t *testing.T) {
 		wg.Wait()
 		time.Sleep(time.Minute)
 		s := wantQuiet(t, e)
-		if s.Requests != uint64(callers) || s.Canceled < uint64(callers)/2 || s.Circuit.Trips == 0 || s.Retries == 0 {
-			t.Errorf("of %d callers %d left, %d attempts were repeated, the circuit opened %d times", s.Requests, s.Canceled, s.Retries, s.Circuit.Trips)
+		if s.Requests != uint64(callers) || s.Canceled < uint64(callers)/2 || s.Circuit.Trips == 0 {
+			t.Errorf("of %d callers %d left, the circuit opened %d times", s.Requests, s.Canceled, s.Circuit.Trips)
+		}
+		if s.Retries == 0 && callers == 100_000 { // in a smaller crowd the budget may be used up by those who leave
+			t.Error("nobody was between two attempts")
 		}
 		if stayed.Load() != 0 || came.Load() < int64(callers)/2 {
 			t.Errorf("%d of %d contexts still wait for their caller's", stayed.Load(), came.Load())

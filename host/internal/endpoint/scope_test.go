@@ -28,38 +28,35 @@ func TestAScopeEndsWithItsCallerItsLimitOrItsAttempt(t *testing.T) {
 		reason := errors.New("gone")
 		for name, c := range map[string]struct {
 			end   func(*scope)
-			err   error
-			cause string
+			limit string
 			whole bool
 		}{
-			"attempt": {(*scope).end, context.Canceled, "context canceled", true},
-			"limit": {func(*scope) { time.Sleep(time.Second) }, context.Canceled,
-				"timeout of 1s passed without an answer", true},
+			"attempt": {(*scope).over, "", false},
+			"limit":   {func(*scope) { time.Sleep(time.Second) }, "timeout of 1s passed without an answer", true},
 			"other limit": {func(s *scope) {
 				s.arm(&limit{name: "attempt_timeout", figure: 1e6, without: "data"}, time.Now().Add(1e6))
 				time.Sleep(1e6)
-			}, context.Canceled, "attempt_timeout of 1ms passed without data", false},
+			}, "attempt_timeout of 1ms passed without data", false},
 			"its own word": {func(s *scope) { s.pass(&limit{name: "idle_timeout", figure: 1e9, without: "a chunk"}) },
-				context.Canceled, "idle_timeout of 1s passed without a chunk", false},
-			"the caller": {func(*scope) { leave(reason) }, context.Canceled, "gone", true},
+				"idle_timeout of 1s passed without a chunk", false},
 		} {
-			s := scoped(caller, time.Second)
-			if name == "the caller" {
-				defer func() { <-s.Done() }() // the last to end
-				continue
-			}
-			told := false
-			context.AfterFunc(s, func() { told = true })
-			c.end(s)
-			synctest.Wait()
-			_, cause := s.why()
-			if !told || !errors.Is(s.Err(), c.err) || cause.Error() != c.cause || s.whole() != c.whole {
-				t.Errorf("%s: told %v, %v because of %v, whole %v", name, told, s.Err(), cause, s.whole())
-			}
-			select {
-			case <-s.Done():
-			default:
-				t.Errorf("%s: not done", name)
+			for _, live := range []bool{false, true} {
+				s := scoped(caller, time.Second)
+				told := false
+				if live {
+					context.AfterFunc(s, func() { told = true })
+				}
+				c.end(s)
+				synctest.Wait()
+				l, _ := s.why()
+				if told != live || !errors.Is(s.Err(), context.Canceled) || (l != nil) != (c.limit != "") || l != nil && l.Error() != c.limit || s.whole() != c.whole {
+					t.Errorf("%s: told %v, %v because of %v, whole %v", name, told, s.Err(), l, s.whole())
+				}
+				child, cancel := context.WithCancel(s)
+				defer cancel()
+				if child.Err() == nil || c.limit != "" && context.Cause(child).Error() != c.limit {
+					t.Errorf("%s: a derived context has ended with %v because of %v", name, child.Err(), context.Cause(child))
+				}
 			}
 		}
 		s := scoped(caller, 0)
@@ -110,9 +107,6 @@ func TestADerivedContextEndsWithTheScopeAndTakesNoGoroutine(t *testing.T) {
 		if other.Err() == nil || child.Err() != nil || child.Value(key{}) != "v" {
 			t.Error("a derived context does not behave")
 		}
-		if s.watch.told == nil || s.watch.told.next != nil {
-			t.Error("a derived context that ended is still listed")
-		}
 		leave()
 		<-child.Done() // would be a deadlock of the bubble
 	})
@@ -149,7 +143,7 @@ func compare(t *testing.T, steps []int) string {
 		case 1:
 			leave()
 		case 2:
-			s.end()
+			s.over()
 			stop()
 		case 3:
 			s.Done()

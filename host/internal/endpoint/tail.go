@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,7 @@ type tail struct {
 // context, which must work even while nobody reads.
 func (t *tail) watch() {
 	t.idle.init(t.a)
-	t.unlink = t.a.scope.AfterFunc(func() {
+	t.unlink = context.AfterFunc(t.a.scope, func() {
 		t.finally(t.a.r.left(t.a.scope, inAnswer))
 	})
 }
