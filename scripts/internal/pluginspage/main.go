@@ -28,7 +28,8 @@ the plugins' manifests by scripts/plugins-page.
 
 const tail = `
 A name such as chat* can be streamed, one such as audio.speech^ carries bytes. To write another provider, begin with a copy of
-[echo](echo) and read [the guide](../sdk/README.md).
+[echo](echo) and read [the guide](../sdk/README.md). What each provider covers, and the test that shows it, is in
+[CHECKLIST.md](CHECKLIST.md).
 `
 
 func main() {
