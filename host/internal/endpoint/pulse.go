@@ -147,7 +147,7 @@ func (s *smoothed) add(d time.Duration, now time.Time) {
 	value, since := unpack(old, now)
 	sample := float64(max(d.Microseconds(), 1))
 	if sample < value {
-		w := math.Exp(-since / smoothSpan.Seconds())
+		w := weight(since)
 		sample = value*w + sample*(1-w)
 	}
 	s.state.CompareAndSwap(old, pack(sample, now))
@@ -156,7 +156,17 @@ func (s *smoothed) add(d time.Duration, now time.Time) {
 // at is the value now: it halves about each seven seconds without samples.
 func (s *smoothed) at(now time.Time) time.Duration {
 	value, since := unpack(s.state.Load(), now)
-	return time.Duration(value*math.Exp(-since/smoothSpan.Seconds())) * time.Microsecond
+	return time.Duration(value*weight(since)) * time.Microsecond
+}
+
+// weight is what is left of a sample's weight after so many seconds. For the short
+// times between the samples of a busy endpoint a straight line is exact enough.
+func weight(since float64) float64 {
+	x := since / smoothSpan.Seconds()
+	if x < 0.01 {
+		return 1 - x
+	}
+	return math.Exp(-x)
 }
 
 func pack(us float64, now time.Time) uint64 {
