@@ -75,10 +75,16 @@ func (classifier) Classify(err error) retrier.Action {
 
 // Run calls attempt with 1, 2, ... until it succeeds or says that it is not to
 // be repeated, and returns its last error. Between attempts it sleeps; the end
-// of ctx ends the sleep, and Run then returns the last error too.
+// of ctx ends the sleep, and Run then returns the last error too. What the
+// service asked to wait is not part of these sleeps: see [Verdict.Delay].
 func (p *Policy) Run(ctx context.Context, attempt func(number int) (repeat bool, err error)) error {
+	var last error
 	err := p.retrier.RunFn(ctx, func(_ context.Context, retries int) error {
+		if retries > 0 && ctx.Err() != nil {
+			return last // the sleep ended at the same moment, and the library chose to go on
+		}
 		repeat, err := attempt(retries + 1)
+		last = err
 		if err != nil && repeat {
 			return &again{err}
 		}

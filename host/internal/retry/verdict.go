@@ -37,7 +37,9 @@ type Verdict struct {
 	Why string
 	// Delay is the pause before the next attempt as it is planned: that of the
 	// schedule without its jitter, or what the service asked for if it is longer.
-	// 0 if there is no next attempt.
+	// 0 if there is no next attempt. [Policy.Run] sleeps for the schedule; that
+	// nobody goes before the service's time is up is the work of the queue's gate,
+	// with the figure of [Policy.Pause], or of who does without a queue.
 	Delay time.Duration
 }
 
