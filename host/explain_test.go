@@ -21,7 +21,7 @@ func TestACircuitThatIsOpenedByHandSendsRequestsElsewhere(t *testing.T) {
 		}
 		x, err := h.Explain("a")
 		if err != nil || !strings.Contains(x.Verdict, "maintenance") || x.Circuit.State != status.CircuitOpen ||
-			x.Circuit.RetryAt == nil || x.Circuit.RetryAt.Sub(time.Now()) != 10*time.Minute {
+			x.Circuit.RetryAt == nil || time.Until(*x.Circuit.RetryAt) != 10*time.Minute {
 			t.Errorf("explained as %+v, %v", x, err)
 		}
 		if _, err := h.Call(t.Context(), chatRequest()); err != nil {
