@@ -77,6 +77,9 @@ func TestTheWindowAgreesWithAnExactList(t *testing.T) {
 					return
 				}
 				if open {
+					if !b.Status().Since.Equal(time.Now()) {
+						wrong = "it opened at another moment than that of the outcome that crossed the rate"
+					}
 					opened++
 					return
 				}

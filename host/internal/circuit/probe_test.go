@@ -107,6 +107,61 @@ func TestHalfOpenLetsNoMoreThanTheProbesThrough(t *testing.T) {
 	}
 }
 
+// A thousand callers come again and again while the service fails, works,
+// cancels and loses probes: never are more under way than may be, and it never
+// stays half open for longer than the longest open time.
+func TestProbesStayBoundedWhateverBecomesOfThem(t *testing.T) {
+	t.Parallel()
+	for _, probes := range []int{1, 3} {
+		bubble(t, func(t *testing.T) {
+			cfg := defaults()
+			cfg.Probes, cfg.MaxOpen, cfg.ConsecutiveFailures = probes, 20*time.Second, 1
+			b := New(cfg, nil)
+			trip(t, b)
+			var mu sync.Mutex
+			under := map[uint64]int{} // by period
+			most, total := 0, 0
+			var wg sync.WaitGroup
+			for i := range 1000 {
+				wg.Go(func() {
+					for n := range 50 {
+						time.Sleep(time.Duration(1+(i*7+n*13)%5000) * time.Millisecond)
+						p, err := b.Allow()
+						if err != nil || !p.probe {
+							b.Done(p, Failure, 0) // while closed: open it again
+							continue
+						}
+						mu.Lock()
+						under[p.period]++
+						most, total = max(most, under[p.period]), total+1
+						number := total
+						mu.Unlock()
+						time.Sleep(time.Duration(number%4) * time.Second)
+						outcome := []Outcome{Ignored, Failure, Success, Ignored, Failure}[number%5]
+						if number%7 == 0 {
+							continue // lost: it is never given back
+						}
+						mu.Lock()
+						under[p.period]--
+						mu.Unlock()
+						b.Done(p, outcome, 0)
+					}
+				})
+			}
+			wg.Wait()
+			if most > probes || total < 10 {
+				t.Errorf("up to %d of %d probes at once, want at most %d", most, total, probes)
+			}
+			h := b.Status().History
+			for i := 1; i < len(h); i++ {
+				if d := h[i].At.Sub(h[i-1].At); h[i-1].To == status.CircuitHalfOpen && d > 2*cfg.MaxOpen+5*time.Second {
+					t.Errorf("half open for %v", d)
+				}
+			}
+		})
+	}
+}
+
 func TestAnIgnoredProbeGivesItsPermitBack(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -50,7 +50,7 @@ func TestRetriesSaveWhatCanBeSavedAndAddLittleToAnOutage(t *testing.T) {
 	t.Parallel()
 	const requests, perSecond = 6000, 100
 	cfg := defaults()
-	cfg.InitialDelay = 10 * time.Millisecond // a retry that sleeps keeps its token
+	cfg.InitialDelay = 10 * time.Millisecond  // a retry that sleeps keeps its token
 	type limits struct{ most, saved float64 } // attempts and successes, per request
 	bounds := map[int]limits{
 		1: {1.02, 1}, 5: {1.06, 0.9995}, 10: {1.13, 0.999}, 20: {1.28, 0.998},

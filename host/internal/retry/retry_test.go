@@ -255,6 +255,8 @@ func TestThePauseIsWhatTheServiceAskedForWithinTheMaximum(t *testing.T) {
 		{provider.Error{Code: provider.CodeRateLimit, RetryAfter: 7 * time.Second}, 7 * time.Second},
 		{provider.Error{Code: provider.CodeRateLimit, RetryAfter: time.Hour}, 120 * time.Second},
 		{provider.Error{Code: provider.CodeRateLimit}, time.Second},
+		{provider.Error{Code: provider.CodeOverloaded}, 250 * time.Millisecond},
+		{provider.Error{Code: provider.CodeOverloaded, RetryAfter: 3 * time.Second}, 3 * time.Second},
 		{provider.Error{Code: provider.CodeUpstream, RetryAfter: 3 * time.Second}, 3 * time.Second},
 		{provider.Error{Code: provider.CodeUpstream}, 0},
 		{provider.Error{Code: provider.CodeQuota, RetryAfter: time.Hour}, 0},
