@@ -9,9 +9,10 @@ import (
 )
 
 // finish records the end of the request. It is called once: by do if the request
-// failed, otherwise by who has the answer.
+// failed, otherwise by who has the answer. Of the report it sets what nobody else
+// reads: at the end of a tail, others may still be looking.
 func (r *run) finish(err *provider.Error, usage *provider.Usage, now time.Time) {
-	r.report = r.reported(now)
+	r.report.Total = now.Sub(r.start)
 	r.record(err, usage)
 }
 

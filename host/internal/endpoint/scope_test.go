@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,7 +136,7 @@ func compare(t *testing.T, steps []int) string {
 	s := scoped(caller, 3*time.Second)
 	want, stop := context.WithTimeout(caller, 3*time.Second)
 	defer stop()
-	var got, expected int
+	var got, expected atomic.Int64
 	for _, step := range steps {
 		switch step {
 		case 0:
@@ -148,23 +149,23 @@ func compare(t *testing.T, steps []int) string {
 		case 3:
 			s.Done()
 		case 4:
-			context.AfterFunc(s, func() { got++ })
-			context.AfterFunc(want, func() { expected++ })
+			context.AfterFunc(s, func() { got.Add(1) })
+			context.AfterFunc(want, func() { expected.Add(1) })
 		case 5:
-			if context.AfterFunc(s, func() { got++ })() != context.AfterFunc(want, func() { expected++ })() {
+			if context.AfterFunc(s, func() { got.Add(1) })() != context.AfterFunc(want, func() { expected.Add(1) })() {
 				return "stop answers differently"
 			}
 		case 6:
 			child, cancel := context.WithCancel(s)
-			context.AfterFunc(child, func() { got++ })
+			context.AfterFunc(child, func() { got.Add(1) })
 			other, stop := context.WithCancel(want)
-			context.AfterFunc(other, func() { expected++ })
+			context.AfterFunc(other, func() { expected.Add(1) })
 			defer cancel()
 			defer stop()
 		}
 		synctest.Wait()
-		if (s.Err() == nil) != (want.Err() == nil) || got != expected {
-			return fmt.Sprintf("%v and %v differ, or %d and %d were told", s.Err(), want.Err(), got, expected)
+		if (s.Err() == nil) != (want.Err() == nil) || got.Load() != expected.Load() {
+			return fmt.Sprintf("%v and %v differ, or %d and %d were told", s.Err(), want.Err(), got.Load(), expected.Load())
 		}
 	}
 	return ""

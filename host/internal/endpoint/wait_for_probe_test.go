@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,20 +40,20 @@ func TestAShortOutageCostsNoRequestWhereCircuitsHold(t *testing.T) {
 		policy := holding()
 		e, _ := build(policy, f)
 		var wg sync.WaitGroup
-		failed := 0
+		var failed atomic.Uint64
 		for range 150 { // ten a second, over the outage and beyond
 			time.Sleep(100 * time.Millisecond)
 			wg.Go(func() {
 				if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
-					failed++
+					failed.Add(1)
 				}
 			})
 		}
 		wg.Wait()
 		s := wantQuiet(t, e)
 		// Only who found the outage failed: what was in flight, and each probe.
-		if failed > 5 || s.Success+uint64(failed) != 150 {
-			t.Errorf("%d of 150 failed, %d succeeded, in %d attempts", failed, s.Success, s.Attempts)
+		if failed.Load() > 5 || s.Success+failed.Load() != 150 {
+			t.Errorf("%d of 150 failed, %d succeeded, in %d attempts", failed.Load(), s.Success, s.Attempts)
 		}
 		if s.Circuit.State != status.CircuitClosed || s.Circuit.Trips < 2 {
 			t.Errorf("the circuit is %s after %d openings", s.Circuit.State, s.Circuit.Trips)
