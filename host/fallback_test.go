@@ -92,7 +92,7 @@ func TestACallerWhoLeavesIsNotFollowed(t *testing.T) {
 		if err := ask(ctx, h, "call"); provider.AsError(err).Code != provider.CodeTimeout {
 			t.Errorf("got %v", err)
 		}
-		if calls, _ := b.count(); calls != 0 {
+		if calls, _ := b.count(); calls != 0 || h.ep("b").Stats().Requests != 0 {
 			t.Error("the other endpoint was asked for nobody")
 		}
 		wantQuiet(t, h, a, b)
@@ -171,8 +171,9 @@ func TestARequestsDeadlineCoversAllEndpoints(t *testing.T) {
 			t.Errorf("after %v (%v): %v", time.Since(start), report.Total, err)
 		}
 		for i, want := range []int{1, 1, 0, 1} { // c has no time left when it is its turn
-			if calls, _ := []*service{a, b, c, d}[i].count(); calls != want {
-				t.Errorf("endpoint %d was asked %d times, want %d", i, calls, want)
+			calls, _ := []*service{a, b, c, d}[i].count()
+			if counted := h.ep(string(rune('a' + i))).Stats().Requests; calls != want || int(counted) != want {
+				t.Errorf("endpoint %d was asked %d times and counts %d, want %d", i, calls, counted, want)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

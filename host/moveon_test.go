@@ -39,6 +39,7 @@ func TestARequestMovesOnOnlyIfAnotherEndpointMayAnswerIt(t *testing.T) {
 		{"a caller who left", provider.Error{Code: provider.CodeCanceled, Source: provider.SourceCaller}, safe, 0, false, false},
 		{"a caller who left during the call", provider.Error{Code: provider.CodeCanceled, Source: provider.SourceCaller}, safe, 1, false, false},
 
+		{"a fault of the caller's, found before an attempt", provider.Error{Code: provider.CodeTooLarge, Source: provider.SourceCaller}, safe, 0, false, false},
 		{"a full queue", here(provider.CodeQueueFull), safe, 0, false, true},
 		{"an open circuit", here(provider.CodeCircuitOpen), safe, 0, false, true},
 		{"an open circuit after an attempt", here(provider.CodeCircuitOpen), safe, 1, false, true},

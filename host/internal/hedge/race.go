@@ -87,7 +87,7 @@ func (m *match[T]) running(yes bool) {
 // own, which becomes the second attempt's.
 func (m *match[T]) slow(number int) {
 	m.mu.Lock()
-	if m.attempt != number || m.over || !m.Take() {
+	if m.attempt != number || !m.Take() {
 		m.mu.Unlock() // it has ended at this very moment, or the budget is spent
 		return
 	}

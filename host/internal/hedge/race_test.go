@@ -3,6 +3,9 @@ package hedge
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,68 +32,95 @@ type side struct {
 // scene is a race between two fakes, and what was seen of it.
 type scene struct {
 	first, second side
-	refused       bool // the budget is spent
-	retries       int  // attempts of first that fail before it
+	refused       bool          // the budget is spent
+	retries       int           // attempts of first that fail before it
+	retried       time.Duration // how long each of them works
 
-	began   time.Time
-	asked   int           // for leave
-	at      time.Duration // when second began
-	ended   map[string]time.Duration
-	causes  map[string]error
-	dropped []string
+	began    time.Time
+	running  atomic.Bool // an attempt of first
+	idle     bool        // leave was asked for while none ran
+	asked    int         // for leave
+	at       time.Duration
+	ended    map[string]time.Duration
+	contexts map[string]context.Context
+	causes   map[string]error
+	answered []string
+	dropped  []string
+	cut      bool // the context of the answer has ended before its release
+}
+
+// exit is how a fake attempt ended.
+type exit struct {
+	name string
+	ctx  context.Context
+	err  error
 }
 
 // run runs the race; the delay is one second.
 func (s *scene) run(ctx context.Context) Result[string] {
-	s.began, s.ended, s.causes = time.Now(), make(map[string]time.Duration), make(map[string]error)
-	type done struct {
-		name  string
-		cause error
-	}
-	ends := make(chan done, 2)
-	play := func(ctx context.Context, name string, p side) (string, error) {
-		defer func() { ends <- done{name, context.Cause(ctx)} }()
-		select {
-		case <-time.After(p.work):
-			return name, p.err
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-	}
+	s.began, s.ended, s.causes, s.contexts = time.Now(), make(map[string]time.Duration), make(map[string]error), make(map[string]context.Context)
+	exits := make(chan exit, 2)
 	race := Race[string]{
 		Delay: time.Second, Lost: errLost,
 		First: func(ctx context.Context, running func(bool)) (string, error) {
+			attempt := func(yes bool) {
+				if yes {
+					s.running.Store(true)
+				}
+				running(yes)
+				s.running.Store(yes)
+			}
 			time.Sleep(s.first.queue)
 			for range s.retries {
-				running(true)
-				time.Sleep(900 * time.Millisecond)
-				running(false)
+				attempt(true)
+				time.Sleep(s.retried)
+				attempt(false)
 				time.Sleep(5 * time.Second)
 			}
-			running(true)
-			return play(ctx, "first", s.first)
+			attempt(true)
+			return s.first.play(ctx, "first", exits)
 		},
-		Take: func() bool { s.asked++; return !s.refused },
+		Take: func() bool {
+			s.asked++
+			s.idle = s.idle || !s.running.Load()
+			return !s.refused
+		},
 		Second: func(ctx context.Context) (string, error) {
 			s.at = time.Since(s.began)
-			return play(ctx, "second", s.second)
+			return s.second.play(ctx, "second", exits)
 		},
 		Final: func(err error) bool { return !errors.Is(err, errBroke) },
 		Drop:  func(name string) { s.dropped = append(s.dropped, name) },
 	}
 	result := race.Run(ctx)
-	for range len(ends) {
-		end := <-ends
-		s.ended[end.name], s.causes[end.name] = time.Since(s.began), end.cause
+	for range len(exits) {
+		end := <-exits
+		s.ended[end.name], s.contexts[end.name] = time.Since(s.began), end.ctx
+		s.causes[end.name] = context.Cause(end.ctx)
+		if end.err == nil {
+			s.answered = append(s.answered, end.name)
+		}
 	}
+	s.cut = result.Err == nil && ctx.Err() == nil && s.contexts[result.Answer].Err() != nil
 	result.Release()
 	return result
+}
+
+// play is one fake attempt.
+func (p side) play(ctx context.Context, name string, exits chan<- exit) (answer string, err error) {
+	defer func() { exits <- exit{name, ctx, err} }()
+	select {
+	case <-time.After(p.work):
+		return name, p.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 func TestARaceEndsWithWhoAnswersFirst(t *testing.T) {
 	t.Parallel()
 	const sec = time.Second
-	for _, tt := range []struct {
+	for _, tt := range []*struct {
 		name   string
 		scene  scene
 		answer string
@@ -103,7 +133,7 @@ func TestARaceEndsWithWhoAnswersFirst(t *testing.T) {
 		{name: "the first is slow, the second slower", scene: scene{first: side{work: 2 * sec}, second: side{work: 5 * sec}}, answer: "first", took: 2 * sec, at: sec},
 		{name: "the budget is spent", scene: scene{first: side{work: 9 * sec}, refused: true}, answer: "first", took: 9 * sec},
 		{name: "time in the queue does not count", scene: scene{first: side{queue: 5 * sec, work: 9 * sec}, second: side{work: sec}}, answer: "second", took: 7 * sec, at: 6 * sec},
-		{name: "nor does time between attempts", scene: scene{first: side{work: 9 * sec}, second: side{work: sec}, retries: 2}, answer: "second", took: 13800 * time.Millisecond, at: 12800 * time.Millisecond},
+		{name: "nor does time between attempts", scene: scene{first: side{work: 9 * sec}, second: side{work: sec}, retries: 2, retried: 900 * time.Millisecond}, answer: "second", took: 13800 * time.Millisecond, at: 12800 * time.Millisecond},
 		{name: "the second fails", scene: scene{first: side{work: 9 * sec}, second: side{work: sec, err: errBroke}}, answer: "first", took: 9 * sec, at: sec},
 		{name: "the first fails, the second saves it", scene: scene{first: side{work: 2 * sec, err: errBroke}, second: side{work: 5 * sec}}, answer: "second", took: 6 * sec, at: sec},
 		{name: "the request is wrong", scene: scene{first: side{work: 2 * sec, err: errWrong}, second: side{work: 5 * sec}}, err: errWrong, took: 2 * sec, at: sec},
@@ -196,6 +226,7 @@ func TestEveryAnswerIsKeptOrDropped(t *testing.T) {
 		s := scene{first: draw("first"), second: draw("second"), refused: rapid.IntRange(0, 9).Draw(rt, "budget") == 0}
 		s.first.queue = time.Duration(rapid.IntRange(0, 2).Draw(rt, "queue")) * time.Second
 		s.retries = rapid.IntRange(0, 1).Draw(rt, "retries")
+		s.retried = time.Duration(rapid.IntRange(1, 4).Draw(rt, "retried")) * 500 * time.Millisecond
 		leaves := time.Duration(rapid.IntRange(1, 12).Draw(rt, "the caller leaves")) * time.Second
 		var problem string
 		synctest.Test(t, func(t *testing.T) { problem = s.verdict(t.Context(), leaves) })
@@ -210,24 +241,23 @@ func (s *scene) verdict(ctx context.Context, leaves time.Duration) string {
 	ctx, cancel := context.WithTimeout(ctx, leaves)
 	defer cancel()
 	got := s.run(ctx)
-	s.first.queue += time.Duration(s.retries) * 5900 * time.Millisecond
-	answers := 0
-	if s.ended["first"] >= s.first.queue+s.first.work && s.first.err == nil && s.causes["first"] == nil {
-		answers++
+	kept := slices.Clone(s.dropped)
+	if got.Err == nil {
+		kept = append(kept, got.Answer)
 	}
+	slices.Sort(kept)
+	slices.Sort(s.answered)
 	switch {
-	case got.Err == nil && got.Answer != "first" && got.Answer != "second":
-		return "no answer and no error"
 	case got.Err == nil && got.Second != (got.Answer == "second"):
 		return "the answer is not whose it is said to be"
-	case len(s.dropped) > 1:
-		return "more was dropped than can lose"
-	case len(s.dropped) == 1 && got.Err == nil && s.dropped[0] == got.Answer:
-		return "the answer was dropped"
-	case answers == 1 && got.Err != nil:
-		return "there was an answer, but an error was returned"
+	case !slices.Equal(kept, s.answered):
+		return fmt.Sprintf("answered have %v, and %v were kept or dropped", s.answered, kept)
+	case s.cut:
+		return "the context of the answer has ended"
 	case s.asked > 1 && !s.refused:
 		return "more than one second attempt was asked for"
+	case s.idle:
+		return "a second attempt was asked for while no first one ran"
 	case s.refused && got.Tried:
 		return "a second attempt was made without leave"
 	}
