@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,14 +249,22 @@ func TestConfigureTurnsItOffAndOn(t *testing.T) {
 func TestHistoryKeepsTheLatestChanges(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
+		var mu sync.Mutex // the end of an open time is told by its timer
 		var told []status.Transition
-		b := New(defaults(), func(tr status.Transition) { told = append(told, tr) })
+		b := New(defaults(), func(tr status.Transition) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, tr)
+		})
 		rest := trip(t, b)
 		for range 15 {
 			time.Sleep(rest)
+			synctest.Wait()
 			try(b, Failure)
 			rest = time.Until(*b.Status().RetryAt)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		s := b.Status()
 		if len(s.History) != historySize || s.Trips != 16 {
 			t.Fatalf("%d changes and %d trips, want %d and 16", len(s.History), s.Trips, historySize)
@@ -274,12 +283,18 @@ func TestTheListenerMayAskTheBreaker(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		var b *Breaker
+		var mu sync.Mutex
 		var seen []string
 		b = New(defaults(), func(tr status.Transition) {
+			mu.Lock()
+			defer mu.Unlock()
 			seen = append(seen, fmt.Sprintf("%s>%s", tr.From, b.Status().State))
 		})
 		time.Sleep(trip(t, b))
+		synctest.Wait()
 		try(b, Success)
+		mu.Lock()
+		defer mu.Unlock()
 		want := []string{"closed>open", "open>half_open", "half_open>closed"}
 		if !slices.Equal(seen, want) {
 			t.Errorf("seen %v, want %v", seen, want)

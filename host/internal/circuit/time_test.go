@@ -84,8 +84,11 @@ func TestTheEndOfTheOpenTimeIsNoticedWithoutACall(t *testing.T) {
 		rest := trip(t, b)
 		time.Sleep(rest - 1)
 		synctest.Wait()
-		if len(told) != 1 {
-			t.Fatalf("%d changes before the end of the open time", len(told))
+		mu.Lock()
+		early := len(told)
+		mu.Unlock()
+		if early != 1 {
+			t.Fatalf("%d changes before the end of the open time", early)
 		}
 		time.Sleep(1)
 		synctest.Wait()
