@@ -90,7 +90,7 @@ func TestTheEndOfTheOpenTimeIsNoticedWithoutACall(t *testing.T) {
 		if early != 1 {
 			t.Fatalf("%d changes before the end of the open time", early)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()

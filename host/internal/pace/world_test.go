@@ -14,14 +14,14 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// meter is one limit of the service: a bucket of its own making, not ours.
+// meter is one limit of the service: a bucket of its own making, not ours. What
+// a request may take is booked on arrival, and what it did not take comes back.
 type meter struct {
-	name       string
-	limit      float64
-	per        time.Duration
-	left       float64
-	at         time.Time
-	beforehand bool // what a request may take is booked on arrival, the rest comes back
+	name  string
+	limit float64
+	per   time.Duration
+	left  float64
+	at    time.Time
 }
 
 func (m *meter) fill(now time.Time) {
