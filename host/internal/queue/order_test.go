@@ -156,3 +156,60 @@ func TestTheLimitMovesUntilTheNextResize(t *testing.T) {
 		q.Close()
 	})
 }
+
+// TestTheTwoLowerPrioritiesShareWhatTheyAreGranted has both wait behind the high
+// one for so long that each must be given its turns.
+func TestTheTwoLowerPrioritiesShareWhatTheyAreGranted(t *testing.T) {
+	t.Parallel()
+	tickets := []Ticket{{Priority: caller.Low}, {Priority: caller.Low}, {Priority: caller.Low}, {}, {}, {}}
+	for range 40 {
+		tickets = append(tickets, Ticket{Priority: caller.High})
+	}
+	got := line(t, tickets)
+	for request, place := range map[int]int{3: 9, 0: 10, 4: 20, 1: 21, 5: 31, 2: 32} {
+		if at := slices.Index(got, request); at != place {
+			t.Errorf("request %d was served as number %d, want %d; order %v", request, at, place, got)
+		}
+	}
+}
+
+func TestAPriorityThatHasLeftIsNotOwedATurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 50})
+		slot := mustAcquire(t, q)
+		ctx, cancel := contextOf(t)
+		ask(ctx, q, Ticket{Priority: caller.Low})
+		var high []*asked
+		for range 15 {
+			high = append(high, ask(t.Context(), q, Ticket{Priority: caller.High}))
+		}
+		next := func(i int) {
+			slot.Release()
+			synctest.Wait()
+			slot = high[i].slot()
+		}
+		for i := range guard {
+			next(i)
+		}
+		cancel() // just before its turn
+		synctest.Wait()
+		low := ask(t.Context(), q, Ticket{Priority: caller.Low})
+		next(guard)
+		if low.done() {
+			t.Error("a newcomer was given the turn of one that had left")
+		}
+		q.Close()
+	})
+}
+
+func TestWhoHasLeftIsNotToldThatTheQueueIsFull(t *testing.T) {
+	t.Parallel()
+	q := New(Limits{MaxConcurrent: 1})
+	mustAcquire(t, q)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := q.Acquire(ctx, Ticket{Seq: q.Number()}); !errors.Is(err, ErrLeft) {
+		t.Errorf("got %v, want ErrLeft", err)
+	}
+}

@@ -4,4 +4,4 @@ package queue
 
 // slower is by how much the race detector slows heavy tests down, which do so
 // much less.
-const slower = 20
+const slower = 40
