@@ -144,25 +144,10 @@ func (a *attempt) end(err *provider.Error, usage *provider.Usage, now time.Time)
 	outcome := a.outcome(err, now) // asks the scope
 	a.scope.over()
 	a.r.e.breaker.Done(a.permit, outcome, pause)
-	if outcome == circuit.Failure {
-		a.shut(now)
-	}
 	if err == nil || (err.Code != provider.CodeCanceled && err.Code != provider.CodePluginUnavailable) {
 		a.slot.Passed()
 	}
 	a.slot.ReleaseAt(now)
-}
-
-// shut closes the queue's gate if the circuit has opened and holds requests: they
-// wait there, in their order, for the probe.
-func (a *attempt) shut(now time.Time) {
-	refusal := a.r.e.breaker.Refusal()
-	if refusal == nil {
-		return
-	}
-	if err := provider.AsError(refusal); a.r.holds(err) {
-		a.r.e.queue.Hold(now.Add(err.RetryAfter), err)
-	}
 }
 
 // pause notes how long to leave the service alone, before the slot is free for

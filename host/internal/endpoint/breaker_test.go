@@ -108,3 +108,24 @@ func TestQueuedRequestsAreRefusedWhenTheCircuitOpens(t *testing.T) {
 		wantQuiet(t, e)
 	})
 }
+
+// A probe that says nothing about the service gives its permit back at once.
+func TestAProbeWithoutAnOutcomeMakesRoomForTheNext(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		e, _ := build(steady(), script(func(n int) error {
+			if n == 1 {
+				return &provider.Error{Code: provider.CodeInvalidRequest}
+			}
+			return nil
+		}))
+		e.OpenCircuit("a test", time.Second)
+		time.Sleep(time.Second)
+		_, _, err := e.Call(t.Context(), chat(), How{})
+		wantCode(t, err, provider.CodeInvalidRequest)
+		_, report, err := e.Call(t.Context(), chat(), How{})
+		if err != nil || len(report.Tries) != 1 || report.Tries[0].Permit != status.CircuitHalfOpen {
+			t.Errorf("the next: %v, %+v", err, report.Tries)
+		}
+	})
+}

@@ -122,3 +122,20 @@ func TestWhoWaitsWhenTheMoneyRunsOutIsNotSent(t *testing.T) {
 		}
 	})
 }
+
+func TestAKeyRestsForAsLongAsTheServiceAsks(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		e, _ := build(alone(), script(func(int) error {
+			err := broke()
+			err.RetryAfter = 5 * time.Minute
+			return err
+		}))
+		_, _, _ = e.Call(t.Context(), chat(), How{})
+		time.Sleep(4 * time.Minute)
+		_, _, err := e.Call(t.Context(), chat(), How{})
+		if got := wantCode(t, err, provider.CodeQuota); got.RetryAfter != time.Minute {
+			t.Errorf("back in %s, want 1m", got.RetryAfter)
+		}
+	})
+}

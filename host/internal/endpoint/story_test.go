@@ -157,3 +157,46 @@ func TestAnUnsafeOperationIsRepeatedWhenTheConnectionTookTooLong(t *testing.T) {
 		}
 	})
 }
+
+func TestTheQueueWaitsOfAllAttemptsAreAddedUp(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := steady()
+		policy.Queue.MaxConcurrent = 1
+		f := &fake{}
+		f.call = func(_ context.Context, req *provider.Request) (*provider.Response, error) {
+			time.Sleep(2 * time.Second)
+			if req.RequestID == "fails once" && req.Attempt == 1 {
+				return nil, upstreamError()
+			}
+			return good(), nil
+		}
+		e, _ := build(policy, f)
+		for _, at := range []time.Duration{0, 3500 * time.Millisecond} { // each keeps it waiting
+			time.AfterFunc(at, func() { _, _, _ = e.Call(t.Context(), chat(), How{}) })
+		}
+		time.Sleep(time.Second)
+		req := chat()
+		req.RequestID = "fails once"
+		_, report, err := e.Call(t.Context(), req, How{})
+		if err != nil || len(report.Tries) != 2 {
+			t.Fatalf("%v, %+v", err, report.Tries)
+		}
+		first, second := report.Tries[0].QueueWait, report.Tries[1].QueueWait
+		if first != time.Second || second != time.Second || report.QueueWait != first+second {
+			t.Errorf("waited %s and %s, %s in all", first, second, report.QueueWait)
+		}
+	})
+}
+
+func TestARequestThatEndsTwoProcessesIsNotGivenAThird(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		f := script(func(int) error { return &provider.Error{Code: provider.CodePluginUnavailable, Message: "it is gone"} })
+		e, _ := build(steady(), f)
+		_, report, _ := e.Call(t.Context(), chat(), How{})
+		if f.count() != 2 || report.Tries[1].Next != "not repeated: the plugin's process has ended twice under this request" {
+			t.Errorf("%d calls: %+v", f.count(), report.Tries)
+		}
+	})
+}
