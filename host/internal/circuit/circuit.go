@@ -154,7 +154,6 @@ func (b *Breaker) Allow() (Permit, error) {
 		if b.probeFree() {
 			b.probes++
 			b.probedAt = time.Now()
-			b.told.Store(nil)
 			return Permit{period: b.period, probe: true}, nil
 		}
 	}

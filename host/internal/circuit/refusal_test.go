@@ -52,6 +52,19 @@ func TestARefusalDoesNotOutliveItsState(t *testing.T) {
 	})
 }
 
+func TestAnotherOpenTimeHasAnotherRefusal(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := New(defaults(), nil)
+		b.Open("first", time.Hour)
+		refused(t, b)
+		b.Open("second", time.Minute)
+		if e := refused(t, b); e.RetryAfter != time.Minute {
+			t.Errorf("refused for %v by the words of the earlier opening: %s", e.RetryAfter, e.Message)
+		}
+	})
+}
+
 func TestNewSettingsMakeNewRefusals(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

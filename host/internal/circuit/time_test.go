@@ -70,6 +70,22 @@ func TestFailuresInARowOpenOnTheLastOfThem(t *testing.T) {
 	}
 }
 
+func TestARowOfFailuresBeginsAnewWhenTheCircuitCloses(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		cfg := defaults()
+		cfg.ConsecutiveFailures = 4
+		b := New(cfg, nil)
+		repeat(b, 4, Failure)
+		time.Sleep(time.Until(b.RetryAt()))
+		try(b, Success)
+		repeat(b, 3, Failure)
+		wantState(t, b, status.CircuitClosed)
+		try(b, Failure)
+		wantState(t, b, status.CircuitOpen)
+	})
+}
+
 func TestTheEndOfTheOpenTimeIsNoticedWithoutACall(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
