@@ -126,6 +126,24 @@ func TestOpenByHandReplacesTheOpenTimeThatHasBegun(t *testing.T) {
 	})
 }
 
+func TestOpenByHandBeginsAnewWithTheLengthOfOpenTimes(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := New(defaults(), nil)
+		trip(t, b)
+		for range 3 {
+			time.Sleep(time.Until(b.RetryAt()))
+			try(b, Failure)
+		}
+		b.Open("", time.Second)
+		time.Sleep(time.Second)
+		try(b, Failure)
+		if rest := time.Until(b.RetryAt()); rest > 11*time.Second {
+			t.Errorf("after a failed probe it is open for %v, want 10s", rest)
+		}
+	})
+}
+
 func TestADisabledBreakerCanBeOpenedByHandAndNeedsNoProbeAfterwards(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
