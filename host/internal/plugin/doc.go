@@ -24,7 +24,8 @@
 //	launch.go, generation.go   from a child process to something that takes calls
 //	stop.go                    the ladder of ever stronger requests to end
 //	supervise.go, state.go     the state machine
-//	swap.go, trial.go          changes without a failed call, and back
+//	swap.go, trial.go,         changes without a failed call, and back
+//	previous.go
 //	crashes.go, backoff.go     when to start again after a crash
 //	status.go, usage_*.go      what the operator sees
 //	call.go, endpoints.go      what the rest of the host uses

@@ -51,6 +51,8 @@ type plan struct {
 	spec Spec
 	// endpoints are opened with other configurations than they are open with.
 	endpoints []provider.EndpointConfig
+	// leaving are endpoints that the process may refuse all the same.
+	leaving []string
 	// strict fails where the process refuses an endpoint that the present one has.
 	strict bool
 }

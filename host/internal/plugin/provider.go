@@ -27,6 +27,8 @@ type Provider struct {
 	tick       time.Duration // how often idleness and trials are looked at
 	// pauses, if set, changes the pauses of the backoff, for tests.
 	pauses func(time.Duration) time.Duration
+	// changed is what OnChange has set; nil if nothing.
+	changed func()
 
 	orders chan order    // changes, for the supervisor
 	wake   chan struct{} // a call wants a process

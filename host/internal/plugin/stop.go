@@ -42,11 +42,11 @@ func (g *generation) stop(ctx context.Context, drain time.Duration, log hclog.Lo
 	g.destroy(log)
 }
 
-// retire ends a generation that was replaced, once its calls have finished, its
-// drain timeout has passed, it is in the way, or life has ended; then stop bounds
+// retire ends a generation that was replaced, once its calls have finished, the
+// time drain has passed, it is in the way, or life has ended; then stop bounds
 // the rest.
-func (g *generation) retire(life context.Context, stop func() context.Context, log hclog.Logger) {
-	timer := time.NewTimer(g.spec.DrainTimeout)
+func (g *generation) retire(life context.Context, drain time.Duration, stop func() context.Context, log hclog.Logger) {
+	timer := time.NewTimer(drain)
 	defer timer.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -59,7 +59,7 @@ func (g *generation) retire(life context.Context, stop func() context.Context, l
 		g.destroy(log)
 		return
 	case <-timer.C:
-		g.hurry("its process was replaced, and drain_timeout of " + g.spec.DrainTimeout.String() + " is over")
+		g.hurry("its process was replaced, and drain_timeout of " + drain.String() + " is over")
 		cancel()
 	case <-g.haste:
 		cancel()

@@ -17,11 +17,11 @@ type supervisor struct {
 	*Provider
 	wait     backoff
 	crashes  crashes
-	previous *Spec  // what a rollback goes back to; nil if nothing
-	trial    *trial // nil if there is none
-	reason   string // why there is no process
-	again    bool   // there was one, or a try
-	asleep   bool   // there need be no process until a call wants one
+	previous *previous // what a rollback goes back to; nil if nothing
+	trial    *trial    // nil if there is none
+	reason   string    // why there is no process
+	again    bool      // there was one, or a try
+	asleep   bool      // there need be no process until a call wants one
 }
 
 // supervise is the life of a provider: get a process, serve with it until it
@@ -40,12 +40,13 @@ func (p *Provider) supervise() {
 }
 
 func (s *supervisor) closeBinaries() {
-	previous := s.previous
+	before, now := s.previous, s.Spec().Binary
 	s.previous = nil
-	for _, spec := range []*Spec{previous, s.spec.Load()} {
-		if spec != nil && spec.Binary != nil {
-			_ = spec.Binary.Close() // nothing was written
-		}
+	if before != nil {
+		s.letGo(before.spec.Binary)
+	}
+	if now != nil {
+		_ = now.Close() // nothing was written
 	}
 }
 
@@ -208,7 +209,7 @@ func (s *supervisor) isIdle(g *watched) bool {
 	if g.wasUsed() {
 		g.idleSince = time.Now()
 	}
-	limit := g.spec.IdleStop
+	limit := s.Spec().IdleStop
 	return limit > 0 && s.trial == nil && time.Since(g.idleSince) >= limit
 }
 

@@ -37,6 +37,9 @@ type Change struct {
 	// of those that they are open with, and are open so from then on if it works
 	// out. They must be open already.
 	Endpoints []provider.EndpointConfig
+	// Leaving are ids of endpoints that are about to be closed: it does not matter
+	// if the new process refuses them.
+	Leaving []string
 	// Restart starts a new process even if nothing differs.
 	Restart bool
 }
@@ -64,6 +67,9 @@ type result struct {
 // Spec.Trial the new process is on trial: if it crashes or fails calls by its own
 // fault, what ran before is started again. Changes wait for each other. The end
 // of ctx ends the wait and, if it has not been published yet, the new process.
+//
+// A spec that makes the same process is no change and starts none; its times and
+// its Lazy hold from then on all the same.
 //
 // Spec.Binary is the provider's from now on, whatever becomes of the change.
 func (p *Provider) Swap(ctx context.Context, change Change) (status.Swap, error) {
@@ -121,7 +127,7 @@ func (s *supervisor) resolve(o order) (wanted Spec, same bool, err error) {
 	case o.back && s.previous == nil:
 		return Spec{}, false, errors.New("there is nothing to go back to: it has not been changed since the host started")
 	case o.back:
-		return *s.previous, false, nil
+		return s.previous.spec, false, nil
 	case o.change.Spec.Name == "": // a restart
 		return now, false, nil
 	}
@@ -145,9 +151,13 @@ func (s *supervisor) carryOut(o order, old *generation) *generation {
 	wanted, same, err := s.resolve(o)
 	if same {
 		swap.To = swap.From
+		s.retune(wanted)
 		o.discard()
 		o.answer <- result{swap: swap}
 		return nil
+	}
+	if o.back && err == nil {
+		o.change.Endpoints = s.endpoints.undone(s.previous.endpoints)
 	}
 	var next *generation
 	if err == nil {
@@ -161,7 +171,7 @@ func (s *supervisor) carryOut(o order, old *generation) *generation {
 	}
 	to := next.status()
 	swap.Changed, swap.To, swap.Took = true, &to, time.Since(begin)
-	s.adopt(wanted, o, next.replaced, old != nil)
+	s.adopt(wanted, o, replaced(next.replaced, o.change.Endpoints), old != nil)
 	s.note(swap)
 	s.log.Info("provider was changed", "version", to.Version, "pid", to.PID, "generation", to.ID, "after", swap.Took.Round(time.Millisecond))
 	o.answer <- result{swap: swap}
@@ -175,7 +185,7 @@ func (s *supervisor) replace(o order, old *generation, wanted Spec) (*generation
 	defer cancel(nil)
 	defer context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })()
 	if old == nil {
-		return s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints})
+		return s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, leaving: o.change.Leaving})
 	}
 	if wanted.Manifest.Exclusive || old.spec.Manifest.Exclusive {
 		return s.replaceExclusive(ctx, o, old, wanted)
@@ -191,7 +201,7 @@ func (s *supervisor) replace(o order, old *generation, wanted Spec) (*generation
 		case <-watch:
 		}
 	}()
-	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, strict: true})
+	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, leaving: o.change.Leaving, strict: true})
 	if err != nil {
 		if ctx.Err() != nil { // how the start came to an end says less
 			err = context.Cause(ctx)
@@ -206,8 +216,8 @@ func (s *supervisor) replace(o order, old *generation, wanted Spec) (*generation
 func (s *supervisor) replaceExclusive(ctx context.Context, o order, old *generation, wanted Spec) (*generation, error) {
 	s.state.set(status.ProviderStarting, "it is being replaced", time.Time{})
 	s.withdraw(old)
-	old.stop(ctx, old.spec.DrainTimeout, s.log)
-	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, strict: true})
+	old.stop(ctx, s.Spec().DrainTimeout, s.log)
+	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, leaving: o.change.Leaving, strict: true})
 	if err != nil {
 		s.log.Error("the process that was to replace it did not start; starting one as before", "error", err)
 	}
@@ -217,6 +227,7 @@ func (s *supervisor) replaceExclusive(ctx context.Context, o order, old *generat
 // retire lets a replaced generation finish what it has, in the background.
 func (s *supervisor) retire(old *generation) {
 	old.drain()
+	limit := s.Spec().DrainTimeout
 	s.mu.Lock()
 	s.draining = append(s.draining, old)
 	var excess []*generation
@@ -228,7 +239,7 @@ func (s *supervisor) retire(old *generation) {
 		g.hurry("the provider was replaced too often while it had calls")
 	}
 	s.remains.Go(func() {
-		old.retire(s.life, s.stopContext, s.log)
+		old.retire(s.life, limit, s.stopContext, s.log)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for i, g := range s.draining {
@@ -242,31 +253,39 @@ func (s *supervisor) retire(old *generation) {
 
 // adopt makes a spec that works what the provider runs. The one before it stays
 // within reach for a rollback.
-func (s *supervisor) adopt(wanted Spec, o order, before []provider.EndpointConfig, onTrial bool) {
+func (s *supervisor) adopt(wanted Spec, o order, before []replacedEndpoint, onTrial bool) {
 	s.trial = nil
 	s.wait = backoff{}
 	if o.change.Spec.Name != "" || o.back { // not a restart
 		dropped := s.previous
-		now := s.Spec()
-		s.previous = &now
+		s.previous = &previous{spec: s.Spec(), endpoints: before}
 		s.setSpec(wanted)
 		if dropped != nil {
-			s.letGo(dropped.Binary)
+			s.letGo(dropped.spec.Binary)
 		}
 		s.crashes.forget()
 		if onTrial && wanted.Trial > 0 && !o.back {
-			s.trial = &trial{until: time.Now().Add(wanted.Trial), endpoints: before}
+			s.trial = &trial{until: time.Now().Add(wanted.Trial)}
 		}
+		s.tellChange()
 	}
 	s.noteTrial()
 }
 
 // letGo closes a binary that nothing can start any more.
 func (s *supervisor) letGo(b *prog.Binary) {
-	if b == nil || b == s.Spec().Binary || s.previous != nil && b == s.previous.Binary {
+	if b == nil || b == s.Spec().Binary || s.previous != nil && b == s.previous.spec.Binary {
 		return
 	}
 	_ = b.Close() // nothing was written
+}
+
+// retune takes over what no process is needed for.
+func (s *supervisor) retune(wanted Spec) {
+	now := s.Spec()
+	now.StartTimeout, now.DrainTimeout, now.Trial = wanted.StartTimeout, wanted.DrainTimeout, wanted.Trial
+	now.Lazy, now.IdleStop = wanted.Lazy, wanted.IdleStop
+	s.setSpec(now)
 }
 
 // equal reports whether two specs make the same process.
