@@ -127,16 +127,8 @@ func (c *crowd) serve(w *waiter) {
 	c.remove(w)
 }
 
-// starving is the class that was passed over too often, nil if none was.
-func (c *crowd) starving() *class {
-	var found *class
-	for i := 1; i < len(c.classes); i++ {
-		if class := &c.classes[i]; class.passed >= guard && (found == nil || class.passed > found.passed) {
-			found = class
-		}
-	}
-	return found
-}
+// starving reports whether the class was passed over so often that it goes ahead.
+func (c *class) starving() bool { return c.passed >= guard }
 
 // each calls do with every waiter, by class, tenant and number. do may remove it.
 func (c *crowd) each(do func(*waiter)) {

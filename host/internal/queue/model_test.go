@@ -148,13 +148,13 @@ func (m *model) serve() {
 
 // next is whose turn it is of those who may go.
 func (m *model) next() (class int, t Ticket, ok bool) {
-	order := []int{0, 1, 2}
-	switch high, low := m.classes[1].passed, m.classes[2].passed; {
-	case low >= guard && low > high:
-		order = []int{2, 0, 1, 2}
-	case high >= guard:
-		order = []int{1, 0, 1, 2}
+	var order []int
+	for i := range m.classes {
+		if m.classes[i].passed >= guard {
+			order = append(order, i)
+		}
 	}
+	order = append(order, 0, 1, 2)
 	for _, i := range order {
 		for _, name := range m.classes[i].turns {
 			for _, t := range m.classes[i].of(name) {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/backplane-dev/backplane/host/internal/caller"
 )
 
 // levels is a pacer whose models have a level, which the test sets; without one
@@ -148,6 +150,34 @@ func TestABookedPaceIsUsed(t *testing.T) {
 		}
 		if got := q.InFlight(); got != 2 || len(pacer.booked) != 2 {
 			t.Errorf("%d run, booked %v; want what runs to be booked", got, pacer.booked)
+		}
+		q.Close()
+	})
+}
+
+// TestAPriorityThatIsOwedATurnButOverItsPaceHoldsUpNoOther lets normal requests wait
+// for their pace, so that the turn they are owed cannot be taken.
+func TestAPriorityThatIsOwedATurnButOverItsPaceHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 100})
+		q.SetPacer(&levels{left: map[string]int64{"slow": 0}, ready: time.Now().Add(time.Hour)})
+		slot := mustAcquire(t, q)
+		ask(t.Context(), q, Ticket{Model: "slow", Tokens: 1})
+		low := ask(t.Context(), q, Ticket{Priority: caller.Low})
+		var high []*asked
+		for range 20 {
+			high = append(high, ask(t.Context(), q, Ticket{Priority: caller.High}))
+		}
+		for i := range guard {
+			slot.Release()
+			synctest.Wait()
+			slot = high[i].slot()
+		}
+		slot.Release()
+		synctest.Wait()
+		if !low.done() {
+			t.Error("the low priority was not given its turn")
 		}
 		q.Close()
 	})

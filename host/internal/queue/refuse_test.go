@@ -158,6 +158,7 @@ func TestAFullQueueMakesRoomForOthers(t *testing.T) {
 		"retries stay":                   {append(of("a", "a"), Ticket{Tenant: "a", Retry: true}), Ticket{Tenant: "b"}, 1},
 		"of a smaller body":              {[]Ticket{{Bytes: 60}, {Bytes: 30}}, Ticket{Tenant: "b", Bytes: 40}, 1},
 		"but not of a larger one":        {[]Ticket{{Bytes: 60}, {Bytes: 30}}, Ticket{Tenant: "b", Bytes: 70}, -1},
+		"nor by too great a loss":        {[]Ticket{{Bytes: 10}, {Bytes: 80}}, Ticket{Tenant: "b", Bytes: 15}, -1},
 		"nor of one that never fits":     {[]Ticket{{Bytes: 60}, {Bytes: 30}}, Ticket{Priority: caller.High, Bytes: 101}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,4 +183,21 @@ func TestAFullQueueMakesRoomForOthers(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheEstimateKnowsTheTurnsOfTenants(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 100})
+		mustAcquire(t, q)
+		for _, ticket := range of("a", "b", "b", "b", "b", "b") {
+			ask(t.Context(), q, ticket)
+		}
+		for name, want := range map[string]int{"a": 3, "b": 6, "c": 2} {
+			if got := q.waiting.classes[1].ahead(name); got != want {
+				t.Errorf("%d are served before another request of %q, want %d", got, name, want)
+			}
+		}
+		q.Close()
+	})
 }

@@ -47,9 +47,11 @@ func (q *Queue) next(now time.Duration) *waiter {
 		return nil
 	}
 	may := func(w *waiter) bool { return q.may(&w.Ticket, now) }
-	if c := q.waiting.starving(); c != nil {
-		if w := c.next(may); w != nil {
-			return w
+	for i := range q.waiting.classes {
+		if c := &q.waiting.classes[i]; c.starving() {
+			if w := c.next(may); w != nil {
+				return w
+			}
 		}
 	}
 	for i := range q.waiting.classes {
