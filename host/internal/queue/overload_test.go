@@ -148,6 +148,21 @@ func TestTimeAtTheGateDoesNotCount(t *testing.T) {
 	})
 }
 
+func TestAShutGateStopsTheCuts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := standing(t)
+		waiting := ask(t.Context(), q, Ticket{})
+		sleep(4 * time.Second)
+		q.Hold(time.Now().Add(time.Minute), nil)
+		sleep(time.Minute - 1)
+		if waiting.done() {
+			t.Errorf("a wait was cut at the gate: %v", waiting.err())
+		}
+		q.Close()
+	})
+}
+
 func TestTimeForAPaceDoesNotCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -201,3 +201,42 @@ func TestTheEstimateKnowsTheTurnsOfTenants(t *testing.T) {
 		q.Close()
 	})
 }
+
+func TestTimeWithoutWaitersIsNotHowTheQueueMoves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 100})
+		sleep(time.Hour)
+		slot := mustAcquire(t, q)
+		next := ask(t.Context(), q, Ticket{})
+		last := ask(t.Context(), q, Ticket{})
+		sleep(time.Second)
+		slot.Release()
+		synctest.Wait()
+		sleep(time.Second)
+		next.slot().Release()
+		synctest.Wait()
+		if q.flow.mean != time.Second || !last.done() {
+			t.Errorf("the time between two grants is %v, want 1s", q.flow.mean)
+		}
+	})
+}
+
+func TestAShrunkQueueExchangesButDoesNotEmptyItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 100, MaxBytes: 100})
+		mustAcquire(t, q)
+		for range 5 {
+			ask(t.Context(), q, Ticket{Bytes: 20})
+		}
+		q.Resize(Limits{MaxConcurrent: 1, Size: 3, MaxBytes: 60})
+		if a := ask(t.Context(), q, Ticket{Tenant: "b", Bytes: 10}); a.done() {
+			t.Errorf("another tenant was refused: %v", a.err())
+		}
+		if got := q.Stats(); got.Waiting < 4 || got.Bytes < 70 {
+			t.Errorf("stats %+v, want no more to have left than the newcomer takes", got)
+		}
+		q.Close()
+	})
+}
