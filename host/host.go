@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/handover"
 	"github.com/backplane-dev/backplane/host/internal/metrics"
 	"github.com/backplane-dev/backplane/host/internal/plugin"
 	"github.com/backplane-dev/backplane/host/internal/route"
@@ -30,6 +31,9 @@ type Options struct {
 	// Dev names, by provider, binaries in development: they run as they stand,
 	// whatever the lock file says and without signature, which is logged loudly.
 	Dev map[string]string
+	// Sockets are those that the process was started with, from
+	// [handover.Inherit]; nil for none.
+	Sockets *handover.Sockets
 }
 
 // Host is a running Backplane. Make one with [New]. It is safe for concurrent
@@ -42,6 +46,8 @@ type Host struct {
 	plugins map[string]*running // fixed after New
 	metrics *metrics.Metrics
 	servers servers
+	// inherited are the sockets that the process was started with; nil for none.
+	inherited *handover.Sockets
 
 	// file knows where settings stand, for what plugins say of them only when
 	// they open an endpoint.
@@ -82,7 +88,7 @@ type state struct {
 func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
-		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv,
+		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv, inherited: opts.Sockets,
 		plugins: make(map[string]*running), file: setup.file, reserved: make(map[string]bool),
 	}
 	var err error
@@ -130,12 +136,18 @@ func (h *Host) publish(endpoints map[string]*entry) {
 // [Host.Providers] says why, and its endpoints answer with the reason. ctx bounds
 // the start alone. A host is started once.
 func (h *Host) Start(ctx context.Context) error {
-	if err := h.servers.bind(ctx, h.cfg.Server); err != nil {
+	if err := h.servers.bind(ctx, h.cfg.Server, h.inherited); err != nil {
 		return err
 	}
 	h.startPlugins(ctx)
 	h.started.Store(true)
-	return h.servers.serve(h)
+	if err := h.servers.serve(h); err != nil {
+		return err
+	}
+	if err := h.inherited.Ready(); err != nil {
+		h.log.Warn("cannot say that the host is ready to who started it", "error", err)
+	}
+	return nil
 }
 
 // startPlugins starts all plugins at once and opens their endpoints. Failures

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/handover"
 	"github.com/backplane-dev/backplane/host/internal/admin"
 	"github.com/backplane-dev/backplane/host/internal/api"
+	"github.com/backplane-dev/backplane/host/internal/graceful"
 )
 
 // closeGrace is the time for last words after the plugins have gone: streams
@@ -25,7 +27,9 @@ type servers struct {
 	mu                          sync.Mutex
 	closed                      bool // nothing is opened any more
 	dataListener, adminListener net.Listener
-	data, admin                 *http.Server
+	data                        *graceful.Server
+	admin                       *http.Server
+	cfg                         config.Server // as bound
 	running                     sync.WaitGroup
 }
 
@@ -35,8 +39,8 @@ var (
 )
 
 // bind takes the addresses, so that a wrong or taken one is known before any
-// plugin starts.
-func (s *servers) bind(ctx context.Context, cfg config.Server) error {
+// plugin starts. Sockets that the process was started with are taken first.
+func (s *servers) bind(ctx context.Context, cfg config.Server, inherited *handover.Sockets) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -45,18 +49,46 @@ func (s *servers) bind(ctx context.Context, cfg config.Server) error {
 	case s.dataListener != nil:
 		return errStarted
 	}
-	data, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	data, err := listen(ctx, cfg.Listen, inherited)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w; choose another address with server.listen or -listen", cfg.Listen, plainCause(err))
+		return err
 	}
 	if cfg.Admin != "off" {
-		if s.adminListener, err = admin.Listen(ctx, cfg.Admin, false); err != nil {
+		if s.adminListener = inherited.Listener(handover.Admin, cfg.Admin); s.adminListener == nil {
+			s.adminListener, err = admin.Listen(ctx, cfg.Admin, false)
+		}
+		if err != nil {
 			_ = data.Close()
 			return err
 		}
 	}
-	s.dataListener = data
+	s.dataListener, s.cfg = data, cfg
 	return nil
+}
+
+// listen opens the address of the data plane.
+func listen(ctx context.Context, address string, inherited *handover.Sockets) (net.Listener, error) {
+	if l := inherited.Listener(handover.Data, address); l != nil {
+		return l, nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; choose another address with server.listen or -listen", address, plainCause(err))
+	}
+	return l, nil
+}
+
+// Sockets are what a successor of this host can take over; see package handover.
+func (h *Host) Sockets() []handover.Socket {
+	data, control := h.servers.listeners()
+	var all []handover.Socket
+	if data != nil {
+		all = append(all, handover.Socket{Role: handover.Data, Address: h.servers.cfg.Listen, Listener: data})
+	}
+	if control != nil {
+		all = append(all, handover.Socket{Role: handover.Admin, Address: h.servers.cfg.Admin, Listener: control})
+	}
+	return all
 }
 
 // plainCause is why an address could not be taken, without the address and the
@@ -78,17 +110,15 @@ func (s *servers) serve(h *Host) error {
 	if s.closed {
 		return errStopped
 	}
-	s.data = api.NewServer(h.Handler(""), h.log)
-	s.start(s.data, s.dataListener)
+	data := graceful.New(api.NewServer(h.Handler(""), h.log))
+	s.data = data
+	s.running.Go(func() { _ = data.Serve(s.dataListener) }) // always ends with ErrServerClosed
 	if s.adminListener != nil {
-		s.admin = api.NewServer(admin.New(adminCore{h}, admin.Options{Log: h.log}), h.log)
-		s.start(s.admin, s.adminListener)
+		control := api.NewServer(admin.New(adminCore{h}, admin.Options{Log: h.log}), h.log)
+		s.admin = control
+		s.running.Go(func() { _ = control.Serve(s.adminListener) }) // as above
 	}
 	return nil
-}
-
-func (s *servers) start(server *http.Server, l net.Listener) {
-	s.running.Go(func() { _ = server.Serve(l) }) // always ends with ErrServerClosed
 }
 
 // drain stops listening for data and waits for the running requests, until ctx
@@ -123,13 +153,11 @@ func (s *servers) unbind() error {
 func (s *servers) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
-	for _, server := range []*http.Server{s.data, s.admin} { // fixed since drain
-		if server == nil {
-			continue
-		}
-		if server.Shutdown(ctx) != nil {
-			_ = server.Close()
-		}
+	if s.data != nil && s.data.Server.Shutdown(ctx) != nil { // both are fixed since drain
+		_ = s.data.Close()
+	}
+	if s.admin != nil && s.admin.Shutdown(ctx) != nil {
+		_ = s.admin.Close()
 	}
 	s.running.Wait()
 }
@@ -174,7 +202,7 @@ func (h *Host) Handler(endpointID string) http.Handler {
 	opts := api.Options{
 		MaxBodyBytes: h.cfg.Server.MaxBodyBytes, Metrics: h.metrics.Handler(), Log: h.log,
 		ForwardHeaders: func() []string { return headers },
-		TenantBy:       h.cfg.Server.TenantBy, PriorityHeader: h.cfg.Server.PriorityHeader, CallerHeaders: h.sticky(),
+		TenantBy:       h.cfg.Server.TenantBy, PriorityHeader: h.cfg.Server.PriorityHeader, CallerHeaders: h.sticky,
 	}
 	if endpointID == "" {
 		return api.New(core{h}, opts)

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/backplane-dev/backplane/host"
+	"github.com/backplane-dev/backplane/host/handover"
 	"github.com/backplane-dev/backplane/host/status"
 )
 
@@ -28,6 +29,12 @@ does not stop the others. The log goes to standard error.
 
 SIGINT (Ctrl-C) or SIGTERM ends the host once the running requests are answered,
 or server.shutdown_timeout has passed. A second signal ends it at once.
+
+SIGUSR2 upgrades it: the binary at the same path is started with the same flags
+and takes over the listening sockets; once its plugins run, this host drains and
+ends. No connection is refused; if the new one does not become ready within a
+minute, this one runs on. Sockets of systemd (socket activation, named data and
+admin) are taken, and systemd is told that the host is ready.
 
 Example:
   $ backplane serve -config config.hcl
@@ -100,7 +107,7 @@ func (o *serveOptions) serve(ctx context.Context, std streams) error {
 		_ = shutdown(ctx, h) // as above
 		return err
 	}
-	<-ctx.Done()
+	serveUntilReplaced(ctx, std, h)
 	if err := shutdown(ctx, h); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
@@ -110,7 +117,11 @@ func (o *serveOptions) serve(ctx context.Context, std streams) error {
 
 // newHost reads the configuration and makes a host of it.
 func (o *serveOptions) newHost(ctx context.Context, std streams) (*host.Host, error) {
-	opts := host.Options{Listen: o.listen, Admin: o.admin, PluginDir: o.pluginDir}
+	sockets, err := handover.Inherit()
+	if err != nil {
+		return nil, err
+	}
+	opts := host.Options{Listen: o.listen, Admin: o.admin, PluginDir: o.pluginDir, Sockets: sockets}
 	setup, err := loadConfig(ctx, std, o.config, opts)
 	if err != nil {
 		return nil, err

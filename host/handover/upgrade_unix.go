@@ -44,7 +44,7 @@ func Start(ctx context.Context, cmd *exec.Cmd, sockets []Socket, timeout time.Du
 	cmd.ExtraFiles = append(files, readyW)
 	cmd.Env = append(cmd.Environ(), socketsEnv+"="+strings.Join(parts, ","), readyEnv+"="+strconv.Itoa(firstFile+len(files)))
 	err = cmd.Start()
-	_ = readyW.Close() // the successor's now
+	_ = readyW.Close()        // the successor's now
 	for _, f := range files { // starting a process makes them, and so ours, wait in the kernel
 		_ = syscall.SetNonblock(int(f.Fd()), true) // the descriptor is open
 	}
