@@ -86,7 +86,7 @@ func (w *world) policy() config.Policy {
 	p := config.DefaultPolicy()
 	p.Timeout, p.IdleTimeout, p.AttemptTimeout = 20*time.Second, 5*time.Second, 2500*time.Millisecond
 	p.FirstTokenTimeout = time.Duration(w.rnd.IntN(2)) * 2 * time.Second
-	p.Queue.MaxConcurrent, p.Queue.Size = 1+w.rnd.IntN(64), w.rnd.IntN(500)
+	p.Queue.MaxConcurrent, p.Queue.Size = 1+w.rnd.IntN(400), w.rnd.IntN(1500)
 	p.Queue.Overload = []string{config.OverloadCoDel, config.OverloadNone}[w.rnd.IntN(2)]
 	p.Queue.Enabled = w.rnd.IntN(8) > 0
 	p.Retry.Max, p.Retry.InitialDelay = w.retries, 500*time.Millisecond
@@ -94,7 +94,7 @@ func (w *world) policy() config.Policy {
 	p.Breaker.WhenOpen = []string{config.WhenOpenReject, config.WhenOpenHold}[w.rnd.IntN(2)]
 	p.Breaker.ConsecutiveFailures = w.rnd.IntN(2) * 5
 	p.Limits.QuotaCooldown = time.Duration(w.rnd.IntN(5)) * time.Second
-	p.Limits.RequestsPerMinute = w.rnd.IntN(2) * 6000
+	p.Limits.RequestsPerMinute = max(w.rnd.IntN(4)-2, 0) * 30_000
 	return p
 }
 
@@ -166,7 +166,7 @@ func (w *world) reconfigure(what string) {
 	if what == "configure" {
 		policy = w.policy()
 	} else {
-		policy.Queue.MaxConcurrent, policy.Queue.Size = 1+w.rnd.IntN(64), w.rnd.IntN(500)
+		policy.Queue.MaxConcurrent, policy.Queue.Size = 1+w.rnd.IntN(400), w.rnd.IntN(1500)
 	}
 	w.limit = policy.Queue.MaxConcurrent
 	w.allowed = max(w.limit, w.running)

@@ -98,8 +98,12 @@ func (w *world) leave(a *asked) {
 
 // serve is what becomes of a call in the service's present mood.
 func (w *world) serve(ctx context.Context) error {
+	most := 300 * time.Millisecond
+	if w.dice(8) == 0 {
+		most = 3 * time.Second // longer than an attempt may take
+	}
 	select {
-	case <-time.After(w.some(3 * time.Second)):
+	case <-time.After(w.some(most)):
 	case <-ctx.Done():
 		return provider.AsError(ctx.Err())
 	}
