@@ -368,3 +368,27 @@ func TestAHedgedStreamFreesItsContext(t *testing.T) {
 		}
 	}
 }
+
+func TestASecondAttemptGoesOnlyWhereItCanBeMade(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*part){
+		"unsafe there": func(p *part) {
+			p.offers = []provider.Operation{{Name: "chat", Modes: operations[0].Modes, Unsafe: true}}
+		},
+		"no plugin": func(p *part) { p.missing = upstream(provider.CodePluginUnavailable) },
+	} {
+		bubble(t, func(t *testing.T) {
+			a, b := newSlowNow(reply{after: 2 * time.Second}), part{id: "b", service: always(reply{})}
+			change(&b)
+			h := world(ordered(), part{id: "a", service: &a.service, policy: hedging}, b)
+			warm(t, h, "call", 2)
+			a.on = true
+			before, _ := a.count()
+			_, r, err := h.call(t.Context(), chatRequest())
+			callsA, _ := a.count()
+			if callsB, _ := b.service.count(); err != nil || callsB != 0 || callsA-before != 2 || r.Attempts != 2 {
+				t.Errorf("%s: %d calls there, %d here, %v", name, callsB, callsA-before, err)
+			}
+		})
+	}
+}
