@@ -10,10 +10,10 @@ import (
 
 // who says where a request tells who asks. The zero value looks nowhere.
 type who struct {
-	byKey    bool   // the key is the tenant
-	tenant   string // header that names the tenant, canonical; "" for none
-	priority string // header that names the priority, canonical; "" for none
-	header   bool   // what comes behind reads headers
+	byKey    bool        // the key is the tenant
+	tenant   string      // header that names the tenant, canonical; "" for none
+	priority string      // header that names the priority, canonical; "" for none
+	header   func() bool // whether what comes behind reads headers; nil if it does not
 }
 
 func newWho(o *Options) who {
@@ -65,7 +65,7 @@ func (w *who) read(h http.Header) (c caller.Caller, err error) {
 	case w.tenant != "":
 		c.Tenant = caller.TenantOfName(first(h, w.tenant))
 	}
-	if w.header {
+	if w.header != nil && w.header() {
 		c.Header = h
 	}
 	if w.priority == "" {

@@ -26,7 +26,7 @@ func FuzzCallers(f *testing.F) {
 				got = caller.From(ctx)
 				return &provider.Response{Body: []byte(`{}`)}, nil
 			}
-			h := api.New(core, api.Options{TenantBy: by, PriorityHeader: "x-priority", CallerHeaders: true})
+			h := api.New(core, api.Options{TenantBy: by, PriorityHeader: "x-priority", CallerHeaders: func() bool { return true }})
 			r := httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(hello))
 			r.Header["Authorization"], r.Header["X-Team"], r.Header["X-Priority"] = []string{key}, []string{team}, []string{priority}
 			w := httptest.NewRecorder()

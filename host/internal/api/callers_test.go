@@ -74,7 +74,7 @@ func TestEveryWayToAskCarriesTheCaller(t *testing.T) {
 		r.Header.Set("x-team", "t")
 		r.Header.Set("x-importance", "high")
 		r.Header.Set("X-Backplane-Timeout", "1m")
-		api.New(core, api.Options{TenantBy: "header:x-team", PriorityHeader: "x-importance", CallerHeaders: true}).ServeHTTP(httptest.NewRecorder(), r)
+		api.New(core, api.Options{TenantBy: "header:x-team", PriorityHeader: "x-importance", CallerHeaders: func() bool { return true }}).ServeHTTP(httptest.NewRecorder(), r)
 		if got.Tenant != "t" || got.Priority != caller.High || got.HeaderValue("x-team") != "t" {
 			t.Errorf("%s %s: %+v", ask.method, ask.path, got)
 		}
@@ -105,7 +105,7 @@ func TestAPriorityIsOneOfThree(t *testing.T) {
 func TestTheProgramAroundTheHostKnowsItsCallersBest(t *testing.T) {
 	t.Parallel()
 	core, got := seen()
-	h := api.New(core, api.Options{TenantBy: "key", PriorityHeader: "x-p", CallerHeaders: true})
+	h := api.New(core, api.Options{TenantBy: "key", PriorityHeader: "x-p", CallerHeaders: func() bool { return true }})
 	r := httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(hello))
 	r.Header.Set("Authorization", "Bearer k")
 	r.Header.Set("x-p", "high")
@@ -140,13 +140,13 @@ func TestKnowingTheCallerCostsAtMostOneAllocation(t *testing.T) {
 	if got := cost(api.Options{TenantBy: "none", PriorityHeader: "x-p"}, key...); got > none {
 		t.Errorf("a priority that nobody names costs %v allocations", got-none)
 	}
-	if got := cost(api.Options{TenantBy: "none", PriorityHeader: "x-p", CallerHeaders: true}, append(key, "x-p", "high")...); got > none {
+	if got := cost(api.Options{TenantBy: "none", PriorityHeader: "x-p", CallerHeaders: func() bool { return true }}, append(key, "x-p", "high")...); got > none {
 		t.Errorf("a priority and the headers cost %v allocations", got-none)
 	}
 	if got := cost(api.Options{TenantBy: "header:authorization"}, key...); got > none {
 		t.Errorf("the name of a tenant costs %v allocations", got-none)
 	}
-	if got := cost(api.Options{TenantBy: "key", PriorityHeader: "x-p", CallerHeaders: true}, key...); got > none+1 {
+	if got := cost(api.Options{TenantBy: "key", PriorityHeader: "x-p", CallerHeaders: func() bool { return true }}, key...); got > none+1 {
 		t.Errorf("the key of a tenant costs %v allocations, want one", got-none)
 	}
 }

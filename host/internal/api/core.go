@@ -77,9 +77,9 @@ type Options struct {
 	// PriorityHeader is the header in which callers name a priority. Default:
 	// none, and what they say is ignored.
 	PriorityHeader string
-	// CallerHeaders lets the core read the caller's headers, which routes can
-	// depend on. Default false.
-	CallerHeaders bool
+	// CallerHeaders reports whether the core reads the caller's headers, which
+	// routes can depend on. Default: it does not.
+	CallerHeaders func() bool
 	// Metrics answers GET /metrics; without it there is no such path.
 	Metrics http.Handler
 	// Log takes panics of handlers. Default: nowhere.
