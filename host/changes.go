@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -44,15 +43,6 @@ func (h *Host) lockEntry(ctx context.Context, id string) (*entry, error) {
 		}
 		e.turn.give() // deleted meanwhile, and perhaps created anew
 	}
-}
-
-// changeEndpoints replaces the set of endpoints by a changed one.
-func (h *Host) changeEndpoints(change func(map[string]*entry)) {
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	endpoints := maps.Clone(h.state.Load().endpoints)
-	change(endpoints)
-	h.publish(endpoints)
 }
 
 // reserve takes an id for an endpoint that is about to be created, one made up

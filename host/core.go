@@ -61,9 +61,9 @@ func (h *Host) metricsSource() metrics.Source {
 }
 
 // forwardHeaders lists the request headers that some plugin wants to see.
-func (h *Host) forwardHeaders() []string {
+func forwardHeaders(plugins map[string]*running) []string {
 	var names []string
-	for _, p := range h.plugins {
+	for _, p := range plugins {
 		if p.missing == nil {
 			names = append(names, p.Manifest().ForwardHeaders...)
 		}

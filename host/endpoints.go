@@ -114,14 +114,25 @@ func (h *Host) createEndpoint(ctx context.Context, spec []byte) (status.Endpoint
 		return status.Endpoint{}, mistakes(diags)
 	}
 	cfg.ID = id
-	e := h.newEntry(cfg, originAPI, 1)
+	e := h.newEntry(p, cfg, originAPI, 1)
 	if err := e.open(ctx); err != nil {
 		e.endpoint.Close()
 		// Not opened with the next process either, also if the caller has left.
 		_ = p.CloseEndpoint(context.WithoutCancel(ctx), id)
 		return status.Endpoint{}, asError(err)
 	}
-	h.changeEndpoints(func(endpoints map[string]*entry) { endpoints[id] = e })
+	gone := false
+	h.change(func(s *state) {
+		if now := s.plugins[name]; now == nil || now.Provider != p.Provider {
+			gone = true // a reload has removed it meanwhile
+			return
+		}
+		s.endpoints[id] = e
+	})
+	if gone {
+		e.endpoint.Close()
+		return status.Endpoint{}, route.Unknown("provider", name, slices.Sorted(maps.Keys(h.state.Load().plugins)))
+	}
 	return e.status(), nil
 }
 
@@ -138,24 +149,24 @@ func (h *Host) updateEndpoint(ctx context.Context, id string, patch []byte) (sta
 	if schema.HasErrors(diags) {
 		return status.Endpoint{}, mistakes(diags)
 	}
-	next := e.changed(cfg)
+	next := e.changed(cfg, e.revision+1)
+	next.patched = true
 	if err := next.open(ctx); err != nil {
 		return status.Endpoint{}, asError(err)
 	}
-	next.endpoint.Reconfigure(cfg.Policy, cfg.Model, next.revision)
-	next.hedge.Configure(cfg.Policy.Hedge)
-	next.endpoint.SetHasKey(!cfg.APIKey.IsZero())
+	next.apply()
 	h.changeEndpoints(func(endpoints map[string]*entry) { endpoints[id] = next })
 	return next.status(), nil
 }
 
 // providerOf finds the provider for a new endpoint.
 func (h *Host) providerOf(name string) (*running, error) {
-	known := slices.Sorted(maps.Keys(h.plugins))
+	plugins := h.state.Load().plugins
+	known := slices.Sorted(maps.Keys(plugins))
 	if name == "" {
 		return nil, invalid("the endpoint names no provider; configured are %s", strings.Join(known, ", "))
 	}
-	p, ok := h.plugins[name]
+	p, ok := plugins[name]
 	if !ok {
 		return nil, route.Unknown("provider", name, known)
 	}
@@ -169,7 +180,7 @@ func (h *Host) providerOf(name string) (*running, error) {
 // routesTo lists the configured routes that lead to an endpoint.
 func (h *Host) routesTo(id string) []string {
 	var users []string
-	for _, r := range h.cfg.Routes {
+	for _, r := range h.state.Load().config.Routes {
 		if slices.Contains(r.Endpoints, id) {
 			users = append(users, fmt.Sprintf("%q", r.Pattern))
 		}

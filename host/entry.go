@@ -26,8 +26,11 @@ const (
 type entry struct {
 	config   config.Endpoint
 	origin   string
+	patched  bool // through the API, since it was read from the file
 	revision uint64
 	manifest provider.Manifest
+	// known is where manifest was copied from.
+	known    *provider.Manifest
 	plugin   *running
 	endpoint *endpoint.Endpoint
 	models   *modelCache
@@ -40,12 +43,12 @@ type entry struct {
 }
 
 // newEntry makes an entry with a fresh endpoint; the plugin is not told yet.
-func (h *Host) newEntry(cfg config.Endpoint, origin string, revision uint64) *entry {
-	p := h.plugins[cfg.Provider]
+func (h *Host) newEntry(p *running, cfg config.Endpoint, origin string, revision uint64) *entry {
 	e := &entry{config: cfg, origin: origin, revision: revision, plugin: p,
 		models: new(modelCache), hedge: hedge.New(cfg.Policy.Hedge), turn: newTurn(), refused: new(atomic.Pointer[provider.Error])}
 	if p.missing == nil {
-		e.manifest = p.Manifest()
+		e.known = p.ManifestNow()
+		e.manifest = *e.known
 	}
 	e.tests = newTests(e.test)
 	log := h.log.With("endpoint", cfg.ID)
@@ -61,12 +64,32 @@ func (h *Host) newEntry(cfg config.Endpoint, origin string, revision uint64) *en
 }
 
 // changed returns the entry of the same endpoint with another configuration.
-func (e *entry) changed(cfg config.Endpoint) *entry {
+func (e *entry) changed(cfg config.Endpoint, revision uint64) *entry {
 	next := *e
-	next.config, next.revision = cfg, e.revision+1
+	next.config, next.revision = cfg, revision
 	next.models = new(modelCache)
 	next.tests = newTests(next.test)
 	next.refused = new(atomic.Pointer[provider.Error])
+	return &next
+}
+
+// apply has requests from now on go by the entry's configuration.
+func (e *entry) apply() {
+	e.endpoint.Reconfigure(e.config.Policy, e.config.Model, e.revision)
+	e.hedge.Configure(e.config.Policy.Hedge)
+	e.endpoint.SetHasKey(!e.config.APIKey.IsZero())
+}
+
+// upToDate returns the entry with the manifest of what its provider runs now.
+func (e *entry) upToDate() *entry {
+	if e.plugin.Provider == nil || e.known == e.plugin.ManifestNow() {
+		return e
+	}
+	next := *e
+	next.known = e.plugin.ManifestNow()
+	next.manifest = *next.known
+	next.models = new(modelCache)
+	next.endpoint.SetManifest(next.manifest)
 	return &next
 }
 

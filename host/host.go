@@ -15,7 +15,6 @@ import (
 	"github.com/backplane-dev/backplane/host/handover"
 	"github.com/backplane-dev/backplane/host/internal/metrics"
 	"github.com/backplane-dev/backplane/host/internal/plugin"
-	"github.com/backplane-dev/backplane/host/internal/route"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -39,48 +38,29 @@ type Options struct {
 // Host is a running Backplane. Make one with [New]. It is safe for concurrent
 // use.
 type Host struct {
-	cfg     *config.Config
+	opts    Options
 	log     hclog.Logger
 	lookup  config.LookupEnv
-	rules   []route.Rule
-	plugins map[string]*running // fixed after New
 	metrics *metrics.Metrics
 	servers servers
-	// inherited are the sockets that the process was started with; nil for none.
-	inherited *handover.Sockets
 
-	// file knows where settings stand, for what plugins say of them only when
-	// they open an endpoint.
+	// file is the configuration as it was read last. It knows where settings
+	// stand, and what they mean to another version of a plugin.
 	file   *config.File
 	fileMu sync.Mutex
 
-	// state is replaced as a whole when endpoints change, so that requests read
+	// state is replaced as a whole when anything changes, so that requests read
 	// it without a lock. changes serialises the replacements and guards the ids
 	// that are reserved; it is never held while a plugin is asked.
-	state    atomic.Pointer[state]
-	changes  sync.Mutex
-	reserved map[string]bool
+	state     atomic.Pointer[state]
+	changes   sync.Mutex
+	reserved  map[string]bool
+	reloading turn // for changes of the whole configuration
+	leaving   leaving
 
 	started, draining atomic.Bool
 	stop              sync.Once
 	stopErr           error
-}
-
-// running is a provider of the configuration: its supervised process, or the
-// reason why there is none.
-type running struct {
-	config config.Provider
-	*plugin.Provider
-	// missing is set, and Provider nil, if the plugin could not be found or
-	// described.
-	missing error
-	path    string
-}
-
-// state is one consistent set of endpoints.
-type state struct {
-	endpoints map[string]*entry
-	table     *route.Table
 }
 
 // New makes a host from a setup that [Load] returned. Nothing runs and nothing
@@ -88,46 +68,38 @@ type state struct {
 func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
-		cfg: setup.Config, log: opts.Logger, lookup: opts.LookupEnv, inherited: opts.Sockets,
-		plugins: make(map[string]*running), file: setup.file, reserved: make(map[string]bool),
+		opts: opts, log: opts.Logger, lookup: opts.LookupEnv,
+		file: setup.file, reserved: make(map[string]bool), reloading: newTurn(), leaving: newLeaving(),
 	}
-	var err error
-	if h.rules, err = rules(setup.Config.Routes); err != nil {
+	rules, err := rules(setup.Config.Routes)
+	if err != nil {
 		return nil, err
 	}
+	first := &state{config: setup.Config, rules: rules, plugins: make(map[string]*running), endpoints: make(map[string]*entry)}
 	for _, p := range setup.Config.Providers {
-		h.plugins[p.Name] = h.newProvider(p, setup.plugins[p.Name])
+		first.plugins[p.Name] = h.newProvider(p, setup.plugins[p.Name], setup.Config.Server)
 	}
 	if h.metrics, err = metrics.New(h.metricsSource()); err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
-	endpoints := make(map[string]*entry)
 	for _, e := range setup.Config.Endpoints {
-		endpoints[e.ID] = h.newEntry(e, originConfig, 1)
+		first.endpoints[e.ID] = h.newEntry(first.plugins[e.Provider], e, originConfig, 1)
 	}
-	h.publish(endpoints)
+	h.publish(first)
 	return h, nil
 }
 
-func (h *Host) newProvider(p config.Provider, found foundPlugin) *running {
-	r := &running{config: p, path: found.path, missing: found.err}
+func (h *Host) newProvider(p config.Provider, found foundPlugin, server config.Server) *running {
+	r := &running{config: p, path: found.path, missing: found.err, turn: newTurn()}
 	if found.err == nil {
 		if found.binary == nil {
 			h.log.Warn("PROVIDER IN DEVELOPMENT: its binary is neither verified nor kept", "provider", p.Name, "path", found.path)
 		}
-		r.Provider = plugin.New(found.spec(p, h.cfg.Server), h.log)
+		started := plugin.New(found.spec(p, server), h.log)
+		started.OnChange(func() { h.follow(started) })
+		r.Provider = started
 	}
 	return r
-}
-
-// publish makes a set of endpoints the current one. Callers hold changes, but
-// for New.
-func (h *Host) publish(endpoints map[string]*entry) {
-	known := make([]route.Endpoint, 0, len(endpoints))
-	for id, e := range endpoints {
-		known = append(known, route.Endpoint{ID: id, Model: e.config.Model, Patterns: e.manifest.Models.Patterns})
-	}
-	h.state.Store(&state{endpoints: endpoints, table: route.New(h.rules, known)})
 }
 
 // Start starts the plugins, opens the endpoints and then listens. An error means
@@ -136,7 +108,7 @@ func (h *Host) publish(endpoints map[string]*entry) {
 // [Host.Providers] says why, and its endpoints answer with the reason. ctx bounds
 // the start alone. A host is started once.
 func (h *Host) Start(ctx context.Context) error {
-	if err := h.servers.bind(ctx, h.cfg.Server, h.inherited); err != nil {
+	if err := h.servers.bind(ctx, h.state.Load().config.Server, h.opts.Sockets); err != nil {
 		return err
 	}
 	h.startPlugins(ctx)
@@ -144,7 +116,7 @@ func (h *Host) Start(ctx context.Context) error {
 	if err := h.servers.serve(h); err != nil {
 		return err
 	}
-	if err := h.inherited.Ready(); err != nil {
+	if err := h.opts.Sockets.Ready(); err != nil {
 		h.log.Warn("cannot say that the host is ready to who started it", "error", err)
 	}
 	return nil
@@ -154,7 +126,7 @@ func (h *Host) Start(ctx context.Context) error {
 // are logged and show in the status.
 func (h *Host) startPlugins(ctx context.Context) {
 	var wg sync.WaitGroup
-	for name, p := range h.plugins {
+	for name, p := range h.state.Load().plugins {
 		if p.missing != nil {
 			h.log.Error("provider cannot run", "provider", name, "error", p.missing)
 			continue
@@ -170,12 +142,8 @@ func (h *Host) startPlugins(ctx context.Context) {
 // openAll opens the configured endpoints of one provider. If the process does
 // not run now, they are remembered for the next.
 func (h *Host) openAll(ctx context.Context, name string) {
-	endpoints := h.state.Load().endpoints
-	for _, id := range slices.Sorted(maps.Keys(endpoints)) {
-		e := endpoints[id]
-		if e.config.Provider != name {
-			continue
-		}
+	for _, e := range h.state.Load().of(name) {
+		id := e.config.ID
 		if e.plugin.Spec().Lazy { // asked when its process starts
 			e.plugin.Remember(e.pluginConfig())
 			continue
@@ -212,19 +180,21 @@ func (h *Host) Shutdown(ctx context.Context) error {
 
 func (h *Host) shutdown(ctx context.Context) error {
 	h.draining.Store(true)
-	if limit := h.cfg.Server.ShutdownTimeout; limit > 0 {
+	if limit := h.state.Load().config.Server.ShutdownTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	err := h.servers.drain(ctx)
-	for _, e := range h.state.Load().endpoints {
+	last := h.state.Load()
+	for _, e := range last.endpoints {
 		e.endpoint.Close()
 	}
 	var wg sync.WaitGroup
-	errs := make([]error, len(h.plugins))
-	for i, name := range slices.Sorted(maps.Keys(h.plugins)) {
-		if p := h.plugins[name]; p.missing == nil {
+	wg.Go(func() { h.leaving.end(ctx) })
+	errs := make([]error, len(last.plugins))
+	for i, name := range slices.Sorted(maps.Keys(last.plugins)) {
+		if p := last.plugins[name]; p.missing == nil {
 			wg.Go(func() { errs[i] = p.Shutdown(ctx) })
 		}
 	}

@@ -101,5 +101,5 @@ func rules(routes []config.Route) ([]route.Rule, error) {
 
 // sticky reports whether a route looks at its callers' headers.
 func (h *Host) sticky() bool {
-	return slices.ContainsFunc(h.rules, func(r route.Rule) bool { return r.Balance.Sticky != "" })
+	return slices.ContainsFunc(h.state.Load().rules, func(r route.Rule) bool { return r.Balance.Sticky != "" })
 }

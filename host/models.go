@@ -67,7 +67,7 @@ func (h *Host) ownModels(state *state) []provider.Model {
 	for _, id := range state.table.Endpoints() {
 		add(id)
 	}
-	for _, r := range h.cfg.Routes {
+	for _, r := range state.config.Routes {
 		if !strings.ContainsAny(r.Pattern, "*?") {
 			add(r.Pattern)
 		}

@@ -56,18 +56,20 @@ func (h *Host) Recent(filter status.RequestFilter) []status.Request {
 
 // Providers returns the states of all providers, by name, without their logs.
 func (h *Host) Providers() []status.Provider {
-	all := make([]status.Provider, 0, len(h.plugins))
-	for _, name := range slices.Sorted(maps.Keys(h.plugins)) {
-		all = append(all, h.plugins[name].status(false))
+	plugins := h.state.Load().plugins
+	all := make([]status.Provider, 0, len(plugins))
+	for _, name := range slices.Sorted(maps.Keys(plugins)) {
+		all = append(all, plugins[name].status(false))
 	}
 	return all
 }
 
 // Provider returns the state of one provider with its latest log lines.
 func (h *Host) Provider(name string) (status.Provider, error) {
-	p, ok := h.plugins[name]
+	plugins := h.state.Load().plugins
+	p, ok := plugins[name]
 	if !ok {
-		return status.Provider{}, route.Unknown("provider", name, slices.Sorted(maps.Keys(h.plugins)))
+		return status.Provider{}, route.Unknown("provider", name, slices.Sorted(maps.Keys(plugins)))
 	}
 	return p.status(true), nil
 }
@@ -84,15 +86,16 @@ func (r *running) status(withLog bool) status.Provider {
 // stop, and at least one provider's process is up, or would be with the next
 // request, if there are any.
 func (h *Host) Ready() (ready bool, reason string) {
+	plugins := h.state.Load().plugins
 	switch {
 	case h.draining.Load():
 		return false, "the host is shutting down"
 	case !h.started.Load():
 		return false, "the providers are starting"
-	case len(h.plugins) == 0:
+	case len(plugins) == 0:
 		return true, ""
 	}
-	for _, p := range h.plugins {
+	for _, p := range plugins {
 		if p.missing != nil {
 			continue
 		}

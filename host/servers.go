@@ -198,11 +198,11 @@ func (h *Host) AdminAddr() string {
 // a path with [http.StripPrefix]. An id that does not exist is answered with
 // 404, since endpoints come and go.
 func (h *Host) Handler(endpointID string) http.Handler {
-	headers := h.forwardHeaders()
+	server := h.state.Load().config.Server
 	opts := api.Options{
-		MaxBodyBytes: h.cfg.Server.MaxBodyBytes, Metrics: h.metrics.Handler(), Log: h.log,
-		ForwardHeaders: func() []string { return headers },
-		TenantBy:       h.cfg.Server.TenantBy, PriorityHeader: h.cfg.Server.PriorityHeader, CallerHeaders: h.sticky,
+		MaxBodyBytes: server.MaxBodyBytes, Metrics: h.metrics.Handler(), Log: h.log,
+		ForwardHeaders: func() []string { return h.state.Load().forward },
+		TenantBy:       server.TenantBy, PriorityHeader: server.PriorityHeader, CallerHeaders: h.sticky,
 	}
 	if endpointID == "" {
 		return api.New(core{h}, opts)

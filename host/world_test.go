@@ -179,8 +179,8 @@ func world(rule route.Rule, parts ...part) *Host {
 		known = append(known, route.Endpoint{ID: p.id})
 		rule.Endpoints = append(rule.Endpoints, p.id)
 	}
-	h.rules = []route.Rule{rule}
-	h.state.Store(&state{endpoints: endpoints, table: route.New(h.rules, known)})
+	rules := []route.Rule{rule}
+	h.state.Store(&state{rules: rules, endpoints: endpoints, table: route.New(rules, known)})
 	return h
 }
 

@@ -11,27 +11,28 @@ import (
 // admit refuses what needs no attempt to be refused. What is not offered comes
 // first: metrics count by operation, and callers can write any word there.
 func (e *Endpoint) admit(r *run) *provider.Error {
-	op, ok := e.operations[r.req.Operation]
+	offer := e.offer.Load()
+	op, ok := offer.operations[r.req.Operation]
 	r.op = op
 	switch {
 	case !ok:
 		return hostError(provider.Errorf(provider.CodeUnsupported,
-			"operation %q is not supported by endpoint %q; it offers %s", r.req.Operation, e.id, e.offers()))
+			"operation %q is not supported by endpoint %q; it offers %s", r.req.Operation, e.id, offer.names()))
 	case !op.Has(r.mode):
 		return e.errMode(r)
 	case e.closing.Err() != nil:
 		return errClosing(nil)
-	case e.manifest.Credential.Required && !e.hasKey.Load() && r.req.Credential.IsZero():
-		return e.errNoKey()
+	case offer.manifest.Credential.Required && !e.hasKey.Load() && r.req.Credential.IsZero():
+		return e.errNoKey(offer)
 	default:
 		return nil
 	}
 }
 
-// offers lists the endpoint's operations for an error message.
-func (e *Endpoint) offers() string {
-	names := make([]string, 0, len(e.manifest.Operations))
-	for _, op := range e.manifest.Operations {
+// names lists the operations for an error message.
+func (o *offer) names() string {
+	names := make([]string, 0, len(o.manifest.Operations))
+	for _, op := range o.manifest.Operations {
 		names = append(names, op.Name)
 	}
 	slices.Sort(names)
@@ -58,9 +59,9 @@ func joinModes(modes []provider.Mode) string {
 	return strings.Join(words, ", ")
 }
 
-func (e *Endpoint) errNoKey() *provider.Error {
+func (e *Endpoint) errNoKey(o *offer) *provider.Error {
 	hint := ""
-	if env := e.manifest.Credential.Env; len(env) > 0 {
+	if env := o.manifest.Credential.Env; len(env) > 0 {
 		hint = " or the environment variable " + strings.Join(env, " or ")
 	}
 	return hostError(provider.Errorf(provider.CodeAuth,

@@ -52,8 +52,7 @@ type Config struct {
 // budget and numbers. It is safe for concurrent use.
 type Endpoint struct {
 	id, provider string
-	operations   map[string]*provider.Operation
-	manifest     provider.Manifest
+	offer        atomic.Pointer[offer]
 	backend      Backend
 	observer     Observer
 
@@ -69,6 +68,12 @@ type Endpoint struct {
 
 	closing context.Context // ends with Close
 	close   context.CancelFunc
+}
+
+// offer is what the provider's manifest says. It is replaced as a whole.
+type offer struct {
+	manifest   provider.Manifest
+	operations map[string]*provider.Operation
 }
 
 // settings are what Reconfigure changes. A request keeps those it began with.
@@ -92,15 +97,12 @@ func newSettings(p config.Policy, model string, revision uint64, budget *retry.B
 // New makes an endpoint that takes requests at once.
 func New(cfg Config) *Endpoint {
 	e := &Endpoint{
-		id: cfg.ID, provider: cfg.Provider, manifest: cfg.Manifest,
-		operations: make(map[string]*provider.Operation, len(cfg.Manifest.Operations)),
-		backend:    cfg.Backend, observer: cfg.Observer,
+		id: cfg.ID, provider: cfg.Provider,
+		backend: cfg.Backend, observer: cfg.Observer,
 		queue: queue.New(limits(&cfg.Policy)),
 		stats: stats.New(cfg.Policy.Stats.Recent),
 	}
-	for i := range cfg.Manifest.Operations {
-		e.operations[cfg.Manifest.Operations[i].Name] = &cfg.Manifest.Operations[i]
-	}
+	e.SetManifest(cfg.Manifest)
 	e.breaker = circuit.New(cfg.Policy.Breaker, func(t status.Transition) { e.circuitChanged(t, cfg.OnCircuit) })
 	e.closing, e.close = context.WithCancel(context.Background())
 	e.hasKey.Store(cfg.HasKey)
@@ -122,6 +124,16 @@ func (e *Endpoint) Reconfigure(policy config.Policy, model string, revision uint
 	e.key.end()
 	e.breaker.Configure(policy.Breaker)
 	e.stats.KeepRecent(policy.Stats.Recent)
+}
+
+// SetManifest says what the provider offers from now on. Requests that were
+// admitted before go on.
+func (e *Endpoint) SetManifest(m provider.Manifest) {
+	o := &offer{manifest: m, operations: make(map[string]*provider.Operation, len(m.Operations))}
+	for i := range m.Operations {
+		o.operations[m.Operations[i].Name] = &m.Operations[i]
+	}
+	e.offer.Store(o)
 }
 
 // SetHasKey says whether a credential is configured.
