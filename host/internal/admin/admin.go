@@ -64,6 +64,9 @@ func routes() []route {
 		{"GET", "/requests/{id}", (*exchange).showRequest},
 		{"GET", "/providers", (*exchange).listProviders},
 		{"GET", "/providers/{name}", (*exchange).getProvider},
+		{"POST", "/providers/{name}/swap", (*exchange).swapProvider},
+		{"POST", "/providers/{name}/rollback", (*exchange).rollbackProvider},
+		{"POST", "/providers/{name}/restart", (*exchange).restartProvider},
 		{"GET", "/models", (*exchange).listModels},
 		{"GET", "/openapi.json", (*exchange).openAPI},
 	}

@@ -41,6 +41,12 @@ type Core interface {
 	Providers() []status.Provider
 	// Provider returns one provider with its latest log lines.
 	Provider(name string) (status.Provider, error)
+	// SwapProvider replaces a provider's process by one of the binary as it is now,
+	// RollbackProvider by one of what it ran before, RestartProvider by one of the
+	// same. An error means that nothing was changed.
+	SwapProvider(ctx context.Context, name string) (status.Swap, error)
+	RollbackProvider(ctx context.Context, name string) (status.Swap, error)
+	RestartProvider(ctx context.Context, name string) (status.Swap, error)
 	Models(ctx context.Context) ([]provider.Model, error)
 }
 

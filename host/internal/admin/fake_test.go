@@ -191,6 +191,18 @@ func (f *fakeCore) Provider(name string) (status.Provider, error) {
 	return providerOf(name), f.note("Provider %s", name)
 }
 
+func (f *fakeCore) SwapProvider(_ context.Context, name string) (status.Swap, error) {
+	return *providerOf(name).LastSwap, f.note("SwapProvider %s", name)
+}
+
+func (f *fakeCore) RollbackProvider(_ context.Context, name string) (status.Swap, error) {
+	return *providerOf(name).LastSwap, f.note("RollbackProvider %s", name)
+}
+
+func (f *fakeCore) RestartProvider(_ context.Context, name string) (status.Swap, error) {
+	return status.Swap{Provider: name, At: when}, f.note("RestartProvider %s", name)
+}
+
 func (f *fakeCore) Models(context.Context) ([]provider.Model, error) {
 	return []provider.Model{{ID: "echo-1", OwnedBy: "echo", Extra: provider.Extra{"context_window": json.RawMessage("8192")}}}, f.note("Models")
 }
