@@ -15,6 +15,7 @@ type config struct {
 	RetryAfter     schema.DurationValue `json:"retry_after"`
 	FailAfterWords *int                 `json:"fail_after_words"`
 	CrashOn        string               `json:"crash_on"`
+	FloodOn        string               `json:"flood_on"`
 	Seed           *uint64              `json:"seed"`
 	Dimensions     int                  `json:"dimensions"`
 	Models         []string             `json:"models"`
@@ -51,6 +52,10 @@ var settings = schema.Object{Attributes: []schema.Attribute{
 	{
 		Name: "crash_on", Type: schema.String,
 		Description: "A prompt that contains this text ends the plugin's process; absent, none does.",
+	},
+	{
+		Name: "flood_on", Type: schema.String,
+		Description: "A prompt that contains this text fills the log with 20000 lines; absent, none does.",
 	},
 	{
 		Name: "seed", Type: schema.Int, Min: schema.Bound(0),

@@ -18,6 +18,7 @@ import (
 type faults struct {
 	cfg   config
 	crash func(reason string) // replaced in tests
+	flood func(lines int)     // as above
 
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -28,14 +29,17 @@ func newFaults(cfg config) *faults {
 	if cfg.Seed != nil {
 		seed = *cfg.Seed
 	}
-	return &faults{cfg: cfg, crash: exit, rng: rand.New(rand.NewPCG(seed, 0))}
+	return &faults{cfg: cfg, crash: exit, flood: fillLog, rng: rand.New(rand.NewPCG(seed, 0))}
 }
 
-// before is what happens ahead of an answer, in this order: the crash, the
-// latency, the rate limit, the failure.
+// before is what happens ahead of an answer, in this order: the crash, the flood
+// of log lines, the latency, the rate limit, the failure.
 func (f *faults) before(ctx context.Context, prompt string) error {
 	if f.cfg.CrashOn != "" && strings.Contains(prompt, f.cfg.CrashOn) {
 		f.crash("the prompt contains the text of the setting crash_on")
+	}
+	if f.cfg.FloodOn != "" && strings.Contains(prompt, f.cfg.FloodOn) {
+		f.flood(floodLines)
 	}
 	if err := sleep(ctx, time.Duration(f.cfg.Latency)); err != nil {
 		return err
@@ -83,6 +87,16 @@ func failure(message string) error {
 func exit(reason string) {
 	slog.Error("crash on purpose", "reason", reason)
 	os.Exit(3)
+}
+
+// floodLines is some hundred times what the host takes in a second.
+const floodLines = 20000
+
+// fillLog logs as fast as the host reads.
+func fillLog(lines int) {
+	for n := range lines {
+		slog.Info("flood on purpose", "line", n)
+	}
 }
 
 // sleep waits for d or until ctx ends.

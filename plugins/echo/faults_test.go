@@ -159,3 +159,18 @@ func TestOnlyTheConfiguredTextCrashes(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestOnlyTheConfiguredTextFloods(t *testing.T) {
+	t.Parallel()
+	e := open(t, `{"flood_on":"talk much"}`)
+	lines := 0
+	e.faults.flood = func(n int) { lines += n }
+	for _, prompt := range []string{"hello", "much talk", "please talk much, all of you"} {
+		if err := say(t.Context(), e, prompt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines != floodLines {
+		t.Errorf("%d lines, want %d", lines, floodLines)
+	}
+}
