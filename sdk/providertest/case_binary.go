@@ -119,7 +119,7 @@ func startByHand(ctx context.Context, l *lab) error {
 }
 
 // handshakeLine is go-plugin's, with a unix socket or a TCP address and the
-// certificate that AutoMTLS adds.
+// certificate that mutual TLS adds.
 var handshakeLine = regexp.MustCompile(`^1\|1\|(unix|tcp)\|[^|]+\|grpc(\|[^|]*)*$`)
 
 func handshake(ctx context.Context, l *lab) error {

@@ -3,6 +3,7 @@ package providertest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,14 +42,18 @@ func (b binaryLauncher) launch(ctx context.Context) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	encryption, variable, err := client.MutualTLS()
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	p := &process{cmd: exec.Command(b.path), dir: dir}
-	p.cmd.Env = []string{"PLUGIN_UNIX_SOCKET_DIR=" + dir}
+	p.cmd.Env = []string{"PLUGIN_UNIX_SOCKET_DIR=" + dir, variable}
 	p.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  client.Handshake,
 		VersionedPlugins: client.Plugins(),
 		Cmd:              p.cmd,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        encryption,
 		SkipHostEnv:      true,
 		StartTimeout:     startTimeout,
 		// Off, and not merely silent: go-plugin then leaves the plugin's log lines

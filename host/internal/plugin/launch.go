@@ -114,8 +114,12 @@ func (p *Provider) spawn(id uint64, spec Spec) (*generation, error) {
 	}
 	log := newProcessLog(p.log.Named("plugin"), p.keep)
 	proc := newProcess(spec, dir, log, p.log.GetLevel().String())
+	library, err := newClient(proc)
+	if err != nil {
+		return nil, errors.Join(err, dir.remove())
+	}
 	g := &generation{
-		id: id, spec: spec, since: time.Now(), proc: proc, plugin: newClient(proc),
+		id: id, spec: spec, since: time.Now(), proc: proc, plugin: library,
 		drained: make(chan struct{}), suspect: make(chan struct{}, 1), haste: make(chan struct{}),
 	}
 	// Before anybody can learn that the process is gone: a caller who does and
@@ -164,12 +168,17 @@ func (p *Provider) bringUp(ctx context.Context, g *generation, plan plan, alive 
 
 // newClient makes go-plugin's client of a process that it starts itself,
 // through its Start method.
-func newClient(proc *process) *goplugin.Client {
+func newClient(proc *process) (*goplugin.Client, error) {
+	encryption, variable, err := client.MutualTLS()
+	if err != nil {
+		return nil, err
+	}
+	proc.env = append(proc.env, variable)
 	return goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  client.Handshake,
 		VersionedPlugins: client.Plugins(),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        encryption,
 		SkipHostEnv:      true,
 		StartTimeout:     time.Hour, // ours is shorter, and covers more than the handshake
 		Logger:           hclog.NewNullLogger(),
@@ -177,7 +186,7 @@ func newClient(proc *process) *goplugin.Client {
 		SyncStderr:       proc.log.lines(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: proc.dir.path},
 		RunnerFunc:       proc.runner,
-	})
+	}), nil
 }
 
 // connect starts the process and connects to it.
