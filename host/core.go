@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/backplane-dev/backplane/host/internal/metrics"
@@ -25,15 +26,55 @@ func (c core) Transfer(ctx context.Context, req *provider.TransferRequest) (*pro
 	return c.transfer(ctx, req)
 }
 
-func (c core) Operations(endpointID string) ([]provider.Operation, error) {
-	e, err := c.entry(endpointID)
+// Operations lists what an endpoint offers, or what the endpoints of a route do
+// between them: one that lacks an operation refuses it, and the next is tried.
+func (c core) Operations(name string) ([]provider.Operation, error) {
+	s := c.state.Load()
+	ids, err := s.table.Members(name)
 	if err != nil {
 		return nil, err
 	}
-	if e.plugin.missing != nil { // nobody could be asked what it offers
-		return nil, e.unavailable()
+	if len(ids) == 0 {
+		return nil, &provider.Error{Code: provider.CodeNotFound, Source: provider.SourceHost, Param: "endpoint",
+			Message: fmt.Sprintf("the route %q has no endpoint left", name)}
 	}
-	return e.manifest.Operations, nil
+	var offered [][]provider.Operation
+	for _, id := range ids {
+		e := s.endpoints[id]
+		if e.plugin.missing != nil { // nobody could be asked what it offers
+			err = e.unavailable()
+			continue
+		}
+		offered = append(offered, e.manifest.Operations)
+	}
+	switch len(offered) {
+	case 0:
+		return nil, err
+	case 1:
+		return offered[0], nil
+	default:
+		return offeredBy(offered), nil
+	}
+}
+
+// offeredBy is what several endpoints offer: each operation once, with the modes
+// that any of them has.
+func offeredBy(offered [][]provider.Operation) []provider.Operation {
+	var all []provider.Operation
+	for _, op := range slices.Concat(offered...) {
+		i := slices.IndexFunc(all, func(known provider.Operation) bool { return known.Name == op.Name })
+		if i < 0 {
+			op.Modes = slices.Clone(op.Modes)
+			all = append(all, op)
+			continue
+		}
+		for _, mode := range op.Modes {
+			if !all[i].Has(mode) {
+				all[i].Modes = append(all[i].Modes, mode)
+			}
+		}
+	}
+	return all
 }
 
 // adminCore is the host as the admin API's handlers see it: specs as JSON.

@@ -25,7 +25,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	pluginDir = dir
-	for _, name := range []string{"echo", "openai"} {
+	for _, name := range []string{"echo", "openai", "s3-kit"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, "backplane-provider-"+name), "../plugins/"+name)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build the plugin %s: %v\n%s", name, err, out)

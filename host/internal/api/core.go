@@ -36,8 +36,8 @@ type Core interface {
 	Transfer(ctx context.Context, req *provider.TransferRequest) (*provider.TransferResponse, status.Report, error)
 	// Models lists all models that can be asked for.
 	Models(ctx context.Context) ([]provider.Model, error)
-	// Operations lists what an endpoint can do.
-	Operations(endpoint string) ([]provider.Operation, error)
+	// Operations lists what an endpoint can do, or the endpoints of a route.
+	Operations(name string) ([]provider.Operation, error)
 	// Ready reports whether requests can be served, and if not, why.
 	Ready() (bool, string)
 }

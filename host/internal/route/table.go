@@ -2,7 +2,8 @@
 //
 // A name is looked up in this order, and the first that knows it decides:
 //
-//  1. an endpoint's id, given by the caller or written as the model;
+//  1. an endpoint's id, given by the caller or written as the model; the caller
+//     may give the exact name of a route block in its place;
 //  2. a route block: an exact name before a pattern, among patterns the one
 //     with most literal characters;
 //  3. endpoints that are configured with exactly this model;
@@ -14,6 +15,7 @@ package route
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -89,15 +91,11 @@ func New(rules []Rule, endpoints []Endpoint) *Table {
 }
 
 // Resolve says where a request can go. endpoint is the id that the caller chose,
-// "" if none; model is the requested model, "" if none. The error is a
-// [*provider.Error].
+// or the exact name of a route, "" if none; model is the requested model, "" if
+// none. The error is a [*provider.Error].
 func (t *Table) Resolve(endpoint, model string) (Plan, error) {
 	if endpoint != "" {
-		e, ok := t.endpoints[endpoint]
-		if !ok {
-			return Plan{}, Unknown("endpoint", endpoint, t.ids)
-		}
-		return to(e.ID, e.model(model)), nil
+		return t.chosen(endpoint, model)
 	}
 	if model == "" {
 		return Plan{}, &provider.Error{Code: provider.CodeInvalidRequest, Source: provider.SourceHost, Param: "model",
@@ -125,6 +123,21 @@ func (t *Table) Resolve(endpoint, model string) (Plan, error) {
 	return Plan{}, Unknown("model", model, t.names())
 }
 
+// chosen is the plan of a request whose caller named an endpoint or a route.
+func (t *Table) chosen(name, model string) (Plan, error) {
+	if e, ok := t.endpoints[name]; ok {
+		return to(e.ID, e.model(model)), nil
+	}
+	r, ok := t.exact[name]
+	if !ok {
+		return Plan{}, Unknown("endpoint", name, t.Names())
+	}
+	if model == name {
+		model = "" // no service knows an alias
+	}
+	return t.follow(r, model), nil
+}
+
 // to is the plan of a request that has one place to go.
 func to(endpoint, model string) Plan {
 	return Plan{Targets: []Target{{Endpoint: endpoint, Model: model, Weight: 1}}}
@@ -132,6 +145,28 @@ func to(endpoint, model string) Plan {
 
 // Endpoints returns the ids of all endpoints, sorted.
 func (t *Table) Endpoints() []string { return t.ids }
+
+// Names returns what can stand in an endpoint's place: the ids of all endpoints
+// and the exact names of routes, sorted.
+func (t *Table) Names() []string {
+	names := slices.AppendSeq(slices.Clone(t.ids), maps.Keys(t.exact))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Members returns the endpoints to which a name leads that stands in an
+// endpoint's place, in the order of the configuration.
+func (t *Table) Members(name string) ([]string, error) {
+	plan, err := t.chosen(name, "")
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(plan.Targets))
+	for i, target := range plan.Targets {
+		ids[i] = target.Endpoint
+	}
+	return ids, nil
+}
 
 // model is the name to ask the endpoint for when the caller asked for requested.
 func (e Endpoint) model(requested string) string {
@@ -219,10 +254,7 @@ func single(model string, found []Endpoint) (Plan, error) {
 // names lists what a caller could have meant: ids, exact routes, configured
 // models and patterns without wildcards.
 func (t *Table) names() []string {
-	names := slices.Clone(t.ids)
-	for name := range t.exact {
-		names = append(names, name)
-	}
+	names := t.Names()
 	for _, id := range t.ids {
 		e := t.endpoints[id]
 		if e.Model != "" {
