@@ -67,7 +67,8 @@ Run a host:
   validate      check a configuration and report every mistake in it
 
 Look at a running host:
-  providers     list the provider plugins and their state, or describe one
+  providers     list and describe the provider plugins; swap, restart, pin and
+                sign them
   endpoints     list, create, test and delete endpoints, and read their stats
   models        list the models that the endpoints serve
   requests      list the requests of the last hour

@@ -5,16 +5,23 @@ import (
 	"flag"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/backplane-dev/backplane/host/status"
 )
 
-const providersUsage = `Look at provider plugins.
+const providersUsage = `Look at provider plugins, replace their processes, and pin their binaries.
 
 Usage:
   backplane providers list [-v] [-admin ADDR] [-json]
   backplane providers describe NAME|BINARY [-admin ADDR] [-json]
+
+  backplane providers swap NAME      replace the process by one of the new binary
+  backplane providers rollback NAME  go back to what ran before
+  backplane providers restart NAME   replace the process by one of the same kind
+
+  backplane providers lock -config FILE [NAME...]   pin the binaries
+  backplane providers keygen -out FILE              make a key to sign with
+  backplane providers sign -key FILE BINARY...      sign binaries
 
 Example:
   $ backplane providers list
@@ -31,15 +38,25 @@ Usage:
 
 Example:
   $ backplane providers list -v
-  NAME  STATE    VERSION  PID  RESTARTS  IN FLIGHT  SINCE  ENDPOINTS
-  echo  backoff  0.1.0    -    3         0          2s     echo
-    reason     the process ended: exit status 2
+  NAME  STATE  VERSION  PID    RESTARTS  IN FLIGHT  SINCE  ENDPOINTS
+  echo  ready  0.2.0    41210  1         3          2s     echo
     binary     bin/plugins/backplane-provider-echo
+    process    41210 ready, version 0.2.0, generation 3, 3 calls in flight, sha256 9f86d081884c (sealed), memory 19MiB, cpu 40ms, 11 files, 8 threads
+    confined   no new privileges, process group, landlock
+    missing    memory: there is no cgroup to put it in
+    crashes    1 in the last 10 minutes
+    trial      for 58s more, then it is taken as good
+    change     2s ago: 0.1.0 -> 0.2.0, process 41210
     last exit  exit status 2
     log        panic: boom
 
-States: starting, ready, backoff (it crashed and waits to start again), failed
-(it could not be started), stopped.
+With -v there is a line for each process that lives: after a change the old one
+finishes what it has beside the new one. "missing" is what should confine the
+process but is not to be had on this machine.
+
+States: starting, ready, backoff (it crashed and waits to start again),
+quarantined (it crashed too often; see 'providers restart'), idle (no call needs
+it), failed (it could not be started), stopped.
 
 Flags:
   -v           print the binary, the last exit and the last log lines too
@@ -50,6 +67,9 @@ Flags:
 func providersCommand() *command {
 	return &command{name: "providers", usage: providersUsage, sub: []*command{
 		providersListCommand(), providersDescribeCommand(),
+		changeCommand("swap", providersSwapUsage), changeCommand("rollback", providersRollbackUsage),
+		changeCommand("restart", providersRestartUsage),
+		providersLockCommand(), providersKeygenCommand(), providersSignCommand(),
 	}}
 }
 
@@ -90,29 +110,4 @@ func (a *admin) providers(ctx context.Context, withLog bool) ([]status.Provider,
 		}
 	}
 	return list, nil
-}
-
-// printProviders prints a table; with details, each row is followed by lines
-// that would not fit a column, as are rows of providers that are not well.
-func printProviders(std streams, list []status.Provider, details bool) error {
-	t := newTable(std.out, "NAME", "STATE", "VERSION", "PID", "RESTARTS", "IN FLIGHT", "SINCE", "ENDPOINTS")
-	for _, p := range list {
-		pid := ""
-		if p.PID > 0 {
-			pid = strconv.Itoa(p.PID)
-		}
-		t.row(p.Name, string(p.State), p.Version, pid, strconv.FormatUint(p.Restarts, 10),
-			strconv.Itoa(p.InFlight), age(p.Since), join(p.Endpoints))
-		if details || p.State != status.ProviderReady {
-			t.note("reason", p.Reason)
-		}
-		if details {
-			t.note("binary", p.Path)
-			t.note("last exit", p.LastExit)
-			for i, line := range p.Log {
-				t.note(map[bool]string{true: "log"}[i == 0], line)
-			}
-		}
-	}
-	return t.flush()
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,11 +32,13 @@ func TestMain(m *testing.M) {
 //	until PATTERN CMD...    repeat a command until its output matches, for a while
 //
 // Hosts run on a free port, with an admin socket of their own. $PLUGINS is the
-// folder with the plugins, $ECHO the binary of the echo plugin, $EXAMPLE the
-// configuration that scripts/run starts with.
+// folder with the plugins, $ECHO the binary of the echo plugin, $V1 and $V2 are two
+// versions of the plugin in host/testdata/versions, $VCRASH is one that crashes
+// after its first call, $EXAMPLE the configuration that scripts/run starts with.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	plugins := buildPlugins(t, "echo", "openai")
+	buildVersions(t, plugins)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -67,6 +70,9 @@ func setUp(env *testscript.Env, plugins string) error {
 	env.Setenv("EXAMPLE", filepath.Join(root, "config.hcl.example"))
 	env.Setenv("PLUGINS", plugins)
 	env.Setenv("ECHO", filepath.Join(plugins, "backplane-provider-echo"))
+	for _, version := range []string{"v1", "v2", "vcrash"} {
+		env.Setenv(strings.ToUpper(version), filepath.Join(plugins, version))
+	}
 	env.Setenv("BACKPLANE_ADMIN", "unix:"+filepath.Join(dir, "admin.sock"))
 	env.Setenv("BACKPLANE_ADDR", "http://127.0.0.1:1") // nobody listens there
 	return nil
@@ -84,6 +90,20 @@ func buildPlugins(t *testing.T, names ...string) string {
 		}
 	}
 	return dir
+}
+
+// buildVersions builds versions of one plugin into a folder.
+func buildVersions(t *testing.T, dir string) {
+	t.Helper()
+	for name, flags := range map[string]string{
+		"v1": "", "v2": "-X main.version=2.0.0", "vcrash": "-X main.version=3.0.0 -X main.fault=crash",
+	} {
+		build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags", flags,
+			"-o", filepath.Join(dir, name), "../../host/testdata/versions")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build version %s: %v\n%s", name, err, out)
+		}
+	}
 }
 
 func cmdCode(ts *testscript.TestScript, neg bool, args []string) {

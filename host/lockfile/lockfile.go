@@ -162,18 +162,19 @@ func (f *File) Write(path string) error {
 		}
 		block.SetAttributeValue("sha256", cty.ObjectVal(sums))
 	}
-	return replace(path, hclwrite.Format(out.Bytes()))
+	return replace(path, "lock file", hclwrite.Format(out.Bytes()))
 }
 
 func comment(text string) hclwrite.Tokens {
 	return hclwrite.TokensForIdentifier(text + "\n")
 }
 
-// replace writes a file beside its final place and moves it there.
-func replace(path string, text []byte) error {
+// replace writes a file beside its final place and moves it there. what is for
+// errors.
+func replace(path, what string, text []byte) error {
 	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("write the lock file: %w", err)
+		return fmt.Errorf("write the %s: %w", what, err)
 	}
 	_, err = draft.Write(text)
 	if closeErr := draft.Close(); err == nil {
@@ -186,7 +187,7 @@ func replace(path string, text []byte) error {
 		err = os.Rename(draft.Name(), path)
 	}
 	if err != nil {
-		return fmt.Errorf("write the lock file: %w", errors.Join(err, remove(draft.Name())))
+		return fmt.Errorf("write the %s: %w", what, errors.Join(err, remove(draft.Name())))
 	}
 	return nil
 }

@@ -3,9 +3,12 @@ package lockfile
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -81,4 +84,23 @@ func decode(text string, size int) ([]byte, error) {
 		return nil, fmt.Errorf("it must be base64 of %d bytes", size)
 	}
 	return data, nil
+}
+
+// SignFile signs the binary at path and writes the signature beside it, as a
+// whole or not at all. It returns the path of the signature.
+func SignFile(private, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read the binary: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", fmt.Errorf("read the binary %s: %w", path, err)
+	}
+	text, err := Sign(private, hex.EncodeToString(hash.Sum(nil)))
+	if err != nil {
+		return "", err
+	}
+	return path + SignatureSuffix, replace(path+SignatureSuffix, "signature", []byte(text))
 }
