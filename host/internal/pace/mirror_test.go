@@ -89,6 +89,9 @@ func TestAShareIsTakenOfWhatIsAnnounced(t *testing.T) {
 	if x := p.Explain(now)[0]; x.Level != 5 || x.PerSecond != 5 || x.Limit != 600 {
 		t.Errorf("%+v, want level 5, 5 a second, of 600", x)
 	}
+	if got := level(t, p, now.Add(time.Hour)); got != 285 {
+		t.Errorf("level %v after a rest, want 285: half of 600 less the margin", got)
+	}
 }
 
 func TestAnnouncedLimitsCanBeTurnedOff(t *testing.T) {
@@ -96,7 +99,7 @@ func TestAnnouncedLimitsCanBeTurnedOff(t *testing.T) {
 	cfg := defaults()
 	p, now := New(cfg), time.Now()
 	p.Observe(now, "m", limits("requests", 60, 0, time.Minute))
-	cfg.FromHeaders = false
+	cfg.FromHeaders, cfg.RequestsPerMinute = false, 600
 	p.Configure(cfg)
 	wantWait(t, p, now, "m", 0, 0)
 	p.Observe(now, "m", limits("requests", 60, 0, time.Minute))
@@ -123,6 +126,9 @@ func TestARefusalInSpiteOfTheLevelEmptiesTheMirror(t *testing.T) {
 	p.Refused(now, "m")
 	wantWait(t, p, now, "m", 0, time.Second)
 	wantWait(t, p, now, "other", 0, 0) // the endpoint's own rate is not touched
+	p.Observe(now, "m", limits("requests", 60, 0, 0))
+	p.Refused(now, "m")
+	wantWait(t, p, now, "m", 0, 4*time.Second) // what is below empty stays so
 }
 
 func TestInputAndOutputAreSplitByWhatRequestsHaveUsed(t *testing.T) {
@@ -154,6 +160,7 @@ func TestThePeriodIsReadFromTheTimeUntilTheLimitIsFullAgain(t *testing.T) {
 		want             time.Duration
 	}{
 		{"next to nothing is used", 5000, 4999, 12 * time.Millisecond, 0, time.Minute},
+		{"next to nothing, rounded up", 100, 99, 2 * time.Second, 0, time.Minute},
 		{"half of a minute's", 60, 30, 30 * time.Second, 0, time.Minute},
 		{"rounded, by a clock that is seconds off", 60, 50, 17 * time.Second, 0, time.Minute},
 		{"requests of a day", 14_400, 14_370, 179560 * time.Millisecond, 0, day},

@@ -122,6 +122,15 @@ func TestARequestLargerThanTheBurstGoesFromAFullBucketAndIsPaidBack(t *testing.T
 	wantWait(t, p, now, "m", 3000, 0)
 }
 
+func TestWhatComesBackDoesNotOverfillABucket(t *testing.T) {
+	t.Parallel()
+	p, now := New(perMinute(0, 6000)), time.Now().Add(time.Second)
+	wantWait(t, p, now, "m", 100, 0)
+	p.Settle(now, "m", 500, &provider.Usage{})
+	wantWait(t, p, now, "m", 600, 0)
+	wantWait(t, p, now, "m", 100, time.Second)
+}
+
 func TestAModelHasItsOwnRatesBesideThoseOfTheEndpoint(t *testing.T) {
 	t.Parallel()
 	cfg := perMinute(600, 0)

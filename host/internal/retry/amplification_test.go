@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,20 +148,22 @@ func TestTheBudgetIsExactUnderContention(t *testing.T) {
 	if got := p.budget.left.Load(); got != 8*token {
 		t.Errorf("8000 requests earned %d, want %d", got, 8*token)
 	}
-	taken := make(chan bool, 100)
-	for range 100 {
-		wg.Go(func() { taken <- p.budget.spend() })
-	}
-	wg.Wait()
-	close(taken)
-	n := 0
-	for ok := range taken {
-		if ok {
-			n++
+	for range 2000 {
+		p.budget.left.Store(4 * token)
+		var taken atomic.Int64
+		for range 4 {
+			wg.Go(func() {
+				for range 2 {
+					if p.budget.spend() {
+						taken.Add(1)
+					}
+				}
+			})
 		}
-	}
-	if n != 8 {
-		t.Errorf("%d of 100 got a token, there were 8", n)
+		wg.Wait()
+		if got := taken.Load(); got != 4 {
+			t.Fatalf("%d of 8 got a token, there were 4", got)
+		}
 	}
 }
 

@@ -300,6 +300,11 @@ func TestPluginCrashesCostNothing(t *testing.T) {
 	if got := p.Budget().Tokens(); got != BudgetCap {
 		t.Errorf("%v tokens, want %v", got, BudgetCap)
 	}
+	p.budget.left.Store(0)
+	p.Refund(crash)
+	if got := p.budget.left.Load(); got != 0 {
+		t.Errorf("what cost nothing gave back %d", got)
+	}
 }
 
 func TestABudgetOfZeroIsNoBound(t *testing.T) {

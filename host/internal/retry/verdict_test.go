@@ -39,6 +39,8 @@ func TestVerdictsSayWhyAndByWhichNumbers(t *testing.T) {
 				"not repeated: the service asks to wait 2m1s, which is more than retry_after_max of 2m"},
 			{defaults(), Failure{Err: upstream(), Attempt: 1, Blocked: 5 * time.Second}, false, 0,
 				"not repeated: attempts are refused for another 5s, and the pause is 1.25s at most"},
+			{defaults(), Failure{Err: upstream(), Attempt: 1, Blocked: 1250 * time.Millisecond}, true, time.Second,
+				"repeated after the 1s: retry 1 of 3"},
 			{defaults(), Failure{Err: upstream(), Attempt: 1, Deadline: in(800 * time.Millisecond)}, false, 0,
 				"not repeated: the request has 800ms left, and the pause can take 1.25s"},
 			{defaults(), Failure{Err: upstream(), Attempt: 1, Deadline: in(-time.Second)}, false, 0,
