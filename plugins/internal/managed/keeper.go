@@ -43,6 +43,8 @@ type kept struct {
 	Error string `json:"error,omitempty"`
 	// Missing is true if that is because there is no such program.
 	Missing bool `json:"missing,omitempty"`
+	// Denied is true if that is because it may not be executed.
+	Denied bool `json:"denied,omitempty"`
 }
 
 // said is one answer with lines of the server's output.

@@ -79,7 +79,8 @@ func keep(stdin io.Reader, stdout io.WriteCloser) int {
 // refuse says why there is nothing to keep.
 func (k *keeper) refuse(stdout io.Writer, err error) int {
 	missing := errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
-	_, _ = stdout.Write(append(encode(kept{ID: k.task.ID, Error: err.Error(), Missing: missing}), '\n'))
+	refused := kept{ID: k.task.ID, Error: err.Error(), Missing: missing, Denied: errors.Is(err, fs.ErrPermission)}
+	_, _ = stdout.Write(append(encode(refused), '\n'))
 	return 1
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,12 +32,24 @@ func runtimeDir(configured string) (string, error) {
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", cannot("make the directory for locks, %w; set runtime_dir to another", err)
+		return "", cannot("make the directory for locks, %w; %s", err, orOther(err))
 	}
 	if err := owned(dir); err != nil {
-		return "", cannot("use %s for locks: %w; set runtime_dir to another", dir, err)
+		return "", cannot("use %s for locks: %w; %s", dir, err, orOther(err))
 	}
 	return dir, nil
+}
+
+// openFiles is what to do where the plugin may not use a file. It cannot see
+// whether its host or its user is the reason.
+const openFiles = `plugins have private files: to let this one start servers, write process { files = "any" } into its provider block`
+
+// orOther is what to do about the directory.
+func orOther(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return openFiles
+	}
+	return "set runtime_dir to another"
 }
 
 func owned(dir string) error {
@@ -71,7 +84,7 @@ const (
 func tryLock(path string, how int) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, cannot("lock: %w", err)
+		return nil, cannot("lock: %w; %s", err, orOther(err))
 	}
 	err = retryInterrupted(func() error { return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) })
 	if err == nil {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -269,6 +271,18 @@ func TestAProgramThatIsNotThereIsNamed(t *testing.T) {
 			t.Errorf("got %+v", e)
 		}
 	}
+}
+
+func TestWhoseFilesArePrivateLearnsHowToOpenThem(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	program := filepath.Join(t.TempDir(), "server")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o600); err != nil { // not executable, also for root
+		t.Fatal(err)
+	}
+	l.mustOpen(t, "program", l.block(t, plugintest.Settings{"process": plugintest.Settings{"command": []string{program}}}))
+	_, err := l.call(t, "program", provider.OpChat, chat)
+	wantMessage(t, plugintest.WantError(t, err, provider.CodePermission), program, `process { files = "any" }`)
 }
 
 func TestAPortThatIsTakenIsNamed(t *testing.T) {

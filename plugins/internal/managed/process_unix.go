@@ -155,8 +155,11 @@ func (p *processes) lookUp() ([]string, error) {
 func notStarted(program string, state kept) *provider.Error {
 	code := provider.CodeInternal
 	hint := ""
-	if state.Missing {
+	switch {
+	case state.Missing:
 		code, hint = provider.CodeNotFound, "; install it, or give its path in server.process.command"
+	case state.Denied:
+		code, hint = provider.CodePermission, "; "+openFiles
 	}
 	e := provider.Errorf(code, "the server cannot be started: %s: %s%s", program, state.Error, hint)
 	e.Retry = provider.RetryNever

@@ -78,7 +78,12 @@ func (s *server) set(state State, message string) {
 		if message != "" {
 			log = log.With("detail", message)
 		}
-		log.Info("managed server")
+		level := slog.LevelInfo
+		switch state {
+		case Failed, Unhealthy, Backoff:
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "managed server")
 	}
 	s.state, s.message = state, message
 	close(s.changed)
