@@ -76,6 +76,6 @@ func (b *bucket) configure(perMinute int, now time.Time) {
 	b.advance(now)
 	b.limit, b.period = float64(perMinute), time.Minute
 	b.rate = b.limit / b.period.Seconds()
-	b.size = max(b.limit*burst, 1)
+	b.size = b.limit * burst
 	b.level = min(b.level, b.size)
 }
