@@ -215,8 +215,17 @@ func (q *Queue) leave(w *waiter) {
 			q.release(&w.slot, now)
 		}
 	default:
-		q.waiting.remove(w)
+		q.remove(w)
 		q.forget(w, now)
+	}
+}
+
+// remove takes w out of the queue without a slot. An empty queue does not move:
+// the time until somebody waits again says nothing. q.mu is held.
+func (q *Queue) remove(w *waiter) {
+	q.waiting.remove(w)
+	if q.waiting.len == 0 {
+		q.flow.pause()
 	}
 }
 
@@ -269,7 +278,7 @@ func (q *Queue) Close() {
 
 // fail sends a waiter away. q.mu is held.
 func (q *Queue) fail(w *waiter, err *provider.Error) {
-	q.waiting.remove(w)
+	q.remove(w)
 	w.err = err
 	close(w.done)
 }
