@@ -29,6 +29,13 @@ const (
 	Admin = "admin"
 )
 
+// Socket is one that is handed over.
+type Socket struct {
+	Role     string
+	Address  string // as configured
+	Listener net.Listener
+}
+
 // The variables by which a predecessor tells what it hands over: roles with their
 // configured addresses in the order of the descriptors, which begin at firstFile,
 // and the descriptor to say ready on.

@@ -15,13 +15,6 @@ import (
 	"time"
 )
 
-// Socket is one that is handed over.
-type Socket struct {
-	Role     string
-	Address  string // as configured
-	Listener net.Listener
-}
-
 // Start starts a successor with the sockets and waits until it says that it is
 // ready. Then the sockets are the successor's too, and no file of a unix socket is
 // removed when they are closed here. On an error, and when ctx or the timeout
