@@ -9,8 +9,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 func openFiles(t *testing.T) int {
@@ -95,6 +98,39 @@ func TestHundredsOfSwapsLeaveNoGoroutineFileProcessOrDirectory(t *testing.T) {
 	shutDown(t, p)
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary directory: %v, %v", left, err)
+	}
+}
+
+func TestAFailedStartLeavesNoProcessAndNoFile(t *testing.T) {
+	// Not parallel: it counts what belongs to the whole program.
+	text := filepath.Join(t.TempDir(), "no-program")
+	if err := os.WriteFile(text, []byte("not a program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tmp := shortTempDir(t)
+	t.Setenv("TMPDIR", tmp)
+	children := len(childPids(t))
+	for about, change := range map[string]func(*Spec){
+		"it exits":            func(s *Spec) { s.Env[modeEnv] = "exit" },
+		"it only prints":      func(s *Spec) { s.Env[modeEnv] = "noise-only" },
+		"it listens nowhere":  func(s *Spec) { s.Env[modeEnv], s.StartTimeout = "deaf", time.Second },
+		"another's socket":    func(s *Spec) { s.Env[modeEnv] = "foreign-socket" },
+		"another protocol":    func(s *Spec) { s.Env[modeEnv] = "old-protocol" },
+		"another version":     func(s *Spec) { s.Env[versionEnv] = "9.9.9" },
+		"it refuses settings": func(s *Spec) { s.Settings = provider.NewSettings([]byte(`{"region":"west"}`)) },
+		"it is no program":    func(s *Spec) { s.Path = text },
+	} {
+		spec := testSpec(t)
+		change(&spec)
+		p := New(spec, nil)
+		if err := p.Start(t.Context()); err == nil {
+			t.Errorf("%s: it started", about)
+		}
+		shutDown(t, p)
+		eventually(t, about+": its processes are gone", func() bool { return len(childPids(t)) <= children })
+		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+			t.Errorf("%s: left in the temporary directory: %v, %v", about, left, err)
+		}
 	}
 }
 

@@ -2,9 +2,13 @@ package plugin
 
 import "bytes"
 
-// maxLine is how much of a line that a plugin writes is kept. hclog's JSON lines
-// with a stack trace stay well below it.
-const maxLine = 64 << 10
+const (
+	// maxLine is how much of a line that a plugin writes is kept: enough to read
+	// the JSON of a long message, of which less is logged.
+	maxLine = 1 << 20
+	// roomKept is the largest buffer that is kept for the next line.
+	roomKept = 64 << 10
+)
 
 // lines cuts a byte stream into lines. A line longer than maxLine is handed on
 // once, cut, and the rest of it is thrown away: memory stays bounded however the
@@ -38,7 +42,8 @@ func (l *lines) add(part []byte) {
 	if room := maxLine - len(l.buf); len(part) > room {
 		l.buf = append(l.buf, part[:room]...)
 		l.emit(l.buf, true)
-		l.buf, l.skipping = l.buf[:0], true
+		l.skipping = true
+		l.reset()
 		return
 	}
 	l.buf = append(l.buf, part...)
@@ -48,7 +53,15 @@ func (l *lines) end() {
 	if !l.skipping {
 		l.emit(bytes.TrimSuffix(l.buf, []byte{'\r'}), false)
 	}
-	l.buf, l.skipping = l.buf[:0], false
+	l.skipping = false
+	l.reset()
+}
+
+// reset makes room for the next line.
+func (l *lines) reset() {
+	if l.buf = l.buf[:0]; cap(l.buf) > roomKept {
+		l.buf = nil
+	}
 }
 
 // flush emits what is left at the end of the stream.

@@ -39,10 +39,10 @@ func TestLinesAreCutApart(t *testing.T) {
 		{"nothing", nil, nil},
 		{"one write", []string{"a\nb\r\nc"}, []string{"a", "b", "c"}},
 		{"split anywhere", []string{"a", "b\n", "\nc\r", "\n"}, []string{"ab", "", "c"}},
-		{"exactly the limit", []string{long, "\nb\n"}, []string{"65536×x", "b"}},
-		{"over the limit", []string{long + "y", "more", "\nb\n"}, []string{"65536×x cut", "b"}},
-		{"over the limit, endless", []string{long, "y", long, long}, []string{"65536×x cut"}},
-		{"over the limit, ended", []string{long + "y\n" + long + "z\nb"}, []string{"65536×x cut", "65536×x cut", "b"}},
+		{"exactly the limit", []string{long, "\nb\n"}, []string{"1048576×x", "b"}},
+		{"over the limit", []string{long + "y", "more", "\nb\n"}, []string{"1048576×x cut", "b"}},
+		{"over the limit, endless", []string{long, "y", long, long}, []string{"1048576×x cut"}},
+		{"over the limit, ended", []string{long + "y\n" + long + "z\nb"}, []string{"1048576×x cut", "1048576×x cut", "b"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.about, func(t *testing.T) {
@@ -61,8 +61,17 @@ func TestLinesKeepBoundedMemory(t *testing.T) {
 	for range 1000 {
 		_, _ = l.Write(chunk)
 	}
+	if cap(l.buf) > roomKept {
+		t.Errorf("after the long line %d bytes are kept for the next", cap(l.buf))
+	}
+	half := bytes.Repeat([]byte{'x'}, maxLine/2)
+	_, _ = l.Write([]byte("\n"))
+	_, _ = l.Write(half)
 	if cap(l.buf) > 2*maxLine {
 		t.Errorf("the buffer grew to %d bytes", cap(l.buf))
+	}
+	if _, _ = l.Write([]byte("\n")); cap(l.buf) > roomKept {
+		t.Errorf("after a line within the limit %d bytes are kept for the next", cap(l.buf))
 	}
 }
 

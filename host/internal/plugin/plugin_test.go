@@ -182,8 +182,13 @@ func (e *testEndpoint) grant(ctx context.Context, w wish, a *answer) error {
 		_, _ = os.Stderr.Write(append(bytes.Repeat([]byte{'x'}, w.Count), '\n'))
 	case "stdout-bytes":
 		_, _ = fd1.Write(bytes.Repeat([]byte{'x'}, w.Count))
+	case "print":
+		fmt.Fprint(os.Stdout, strings.Repeat(w.Text, w.Count))
+		fmt.Fprintln(os.Stderr, "printed")
 	case "child":
-		return a.spawn()
+		return a.spawn(&syscall.SysProcAttr{Setsid: true})
+	case "child-in-group":
+		return a.spawn(nil)
 	case "cut":
 		return cutSockets()
 	case "panic":
@@ -194,11 +199,11 @@ func (e *testEndpoint) grant(ctx context.Context, w wish, a *answer) error {
 	return nil
 }
 
-// spawn leaves a child behind that holds the output and has left the group.
-func (a *answer) spawn() error {
+// spawn leaves a child behind that holds the output.
+func (a *answer) spawn(attr *syscall.SysProcAttr) error {
 	cmd := exec.Command("sleep", "60")
 	cmd.Stdout, cmd.Stderr = fd1, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = attr
 	err := cmd.Start()
 	if err == nil {
 		a.Child = cmd.Process.Pid
