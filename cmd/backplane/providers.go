@@ -23,6 +23,8 @@ Usage:
   backplane providers keygen -out FILE              make a key to sign with
   backplane providers sign -key FILE BINARY...      sign binaries
 
+  backplane providers new NAME       write the Go module of a new provider
+
 Example:
   $ backplane providers list
   NAME  STATE  VERSION  PID    RESTARTS  IN FLIGHT  SINCE  ENDPOINTS
@@ -70,6 +72,7 @@ func providersCommand() *command {
 		changeCommand("swap", providersSwapUsage), changeCommand("rollback", providersRollbackUsage),
 		changeCommand("restart", providersRestartUsage),
 		providersLockCommand(), providersKeygenCommand(), providersSignCommand(),
+		providersNewCommand(),
 	}}
 }
 

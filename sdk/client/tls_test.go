@@ -39,7 +39,7 @@ func letIn(t *testing.T, config *tls.Config, variable string) error {
 		done <- verdict
 	}()
 	host := tls.Client(ours, config)
-	_ = host.Handshake()         // the server's verdict comes after it
+	_ = host.Handshake()        // the server's verdict comes after it
 	_, _ = host.Read([]byte{0}) // and is read here, up to the end
 	return <-done
 }

@@ -25,9 +25,10 @@ func Run(t *testing.T, h Harness) {
 	subtests(t, &lab{Profile: h.Profile, launcher: &inProcess{harness: h}})
 }
 
-// RunBinary builds the Go package in the folder dir ("." is the test's own), as
-// backplane-provider-<name of the folder>, and runs the conformance cases on the
-// binary as subtests of t. It sees what [Run] cannot: the process.
+// RunBinary builds the Go package in the folder dir ("." is the test's own) and
+// runs the conformance cases on the binary as subtests of t. It sees what [Run]
+// cannot: the process. The binary is called backplane-provider-<name of the
+// folder>, or by what it says of itself if the folder is that of a module.
 //
 // With PROVIDERTEST_LEND=FILE in the environment it runs nothing: it puts up the
 // profile's service, writes the profile to FILE for `backplane conformance
@@ -48,7 +49,29 @@ func RunBinary(t *testing.T, dir string, p Profile) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", dir, err, out)
 	}
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+		binary = calledByItsName(t, binary)
+	}
 	subtests(t, &lab{Profile: p, launcher: binaryLauncher{binary}})
+}
+
+// calledByItsName renames a binary to what its manifest says: the folder of a
+// module may have any name. One without a manifest fails later, in its case.
+func calledByItsName(t *testing.T, binary string) string {
+	t.Helper()
+	stdout, _, err := outcomeOf(t.Context(), &lab{launcher: binaryLauncher{binary}}, []string{}, "describe")
+	if err != nil {
+		return binary
+	}
+	m, err := decodeManifest(stdout)
+	named := filepath.Join(filepath.Dir(binary), binaryPrefix+filepath.Base(m.Name))
+	if err != nil || named == binary {
+		return binary
+	}
+	if err := os.Rename(binary, named); err != nil {
+		t.Fatal(err)
+	}
+	return named
 }
 
 // subtests reports each case as a subtest.
