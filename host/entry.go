@@ -107,10 +107,11 @@ func (e *entry) open(ctx context.Context) error {
 }
 
 // pluginConfig is what the plugin is told of the endpoint.
-func (e *entry) pluginConfig() provider.EndpointConfig {
+func (e *entry) pluginConfig() provider.EndpointConfig { return pluginConfig(e.config, e.revision) }
+
+func pluginConfig(cfg config.Endpoint, revision uint64) provider.EndpointConfig {
 	return provider.EndpointConfig{
-		ID: e.config.ID, Revision: e.revision, Model: e.config.Model,
-		Credential: e.config.APIKey, Settings: e.config.Settings,
+		ID: cfg.ID, Revision: revision, Model: cfg.Model, Credential: cfg.APIKey, Settings: cfg.Settings,
 	}
 }
 

@@ -39,6 +39,7 @@ type Options struct {
 // use.
 type Host struct {
 	opts    Options
+	path    string // of the configuration, "" if it is no file
 	log     hclog.Logger
 	lookup  config.LookupEnv
 	metrics *metrics.Metrics
@@ -68,7 +69,7 @@ type Host struct {
 func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
-		opts: opts, log: opts.Logger, lookup: opts.LookupEnv,
+		opts: opts, path: setup.path, log: opts.Logger, lookup: opts.LookupEnv,
 		file: setup.file, reserved: make(map[string]bool), reloading: newTurn(), leaving: newLeaving(),
 	}
 	rules, err := rules(setup.Config.Routes)
@@ -186,6 +187,10 @@ func (h *Host) shutdown(ctx context.Context) error {
 		defer cancel()
 	}
 	err := h.servers.drain(ctx)
+	h.leaving.cancel() // ends a reload, too
+	if h.reloading.take(ctx) == nil {
+		defer h.reloading.give()
+	}
 	last := h.state.Load()
 	for _, e := range last.endpoints {
 		e.endpoint.Close()

@@ -18,6 +18,7 @@ type Setup struct {
 	// caller's choice.
 	Missing map[string]error
 
+	path    string // of the configuration, "" if it is no file
 	plugins map[string]foundPlugin
 	file    *config.File
 }
@@ -37,8 +38,16 @@ func (s *Setup) Close() {
 // that no host is made of.
 func Load(ctx context.Context, path string, opts Options) (*Setup, error) {
 	opts.fill()
+	return loadKnown(ctx, path, opts, nil)
+}
+
+// loadKnown is Load. known holds the manifests of what runs, for providers whose binary
+// cannot be described any more.
+func loadKnown(ctx context.Context, path string, opts Options, known map[string]provider.Manifest) (*Setup, error) {
 	file, diags := config.Load(path, opts.LookupEnv)
-	return check(ctx, file, diags, opts)
+	setup, err := check(ctx, file, diags, opts, known)
+	setup.path = path
+	return setup, err
 }
 
 // Parse is [Load] for the text of a configuration; name stands for the file in
@@ -46,10 +55,10 @@ func Load(ctx context.Context, path string, opts Options) (*Setup, error) {
 func Parse(ctx context.Context, name string, text []byte, opts Options) (*Setup, error) {
 	opts.fill()
 	file, diags := config.Parse(name, text, opts.LookupEnv)
-	return check(ctx, file, diags, opts)
+	return check(ctx, file, diags, opts, nil)
 }
 
-func check(ctx context.Context, file *config.File, diags config.Diagnostics, opts Options) (*Setup, error) {
+func check(ctx context.Context, file *config.File, diags config.Diagnostics, opts Options, known map[string]provider.Manifest) (*Setup, error) {
 	setup := &Setup{Diagnostics: diags, Missing: map[string]error{}}
 	if file == nil {
 		return setup, diags.Err()
@@ -66,6 +75,9 @@ func check(ctx context.Context, file *config.File, diags config.Diagnostics, opt
 	for name, found := range setup.plugins {
 		if found.err != nil {
 			setup.Missing[name] = found.err
+			if m, ok := known[name]; ok {
+				manifests[name] = m
+			}
 		} else {
 			manifests[name] = found.manifest
 		}

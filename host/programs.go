@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -146,11 +147,23 @@ func (f foundPlugin) spec(p config.Provider, server config.Server) plugin.Spec {
 	}
 }
 
+// absolute makes paths independent of the folder that a process starts in.
+func absolute(paths []string) []string {
+	var all []string
+	for _, path := range paths {
+		if abs, err := filepath.Abs(path); err == nil {
+			path = abs
+		}
+		all = append(all, path)
+	}
+	return all
+}
+
 // confinement is what the configuration allows a process.
 func confinement(p config.Process, server config.Server) *confine.Policy {
 	return &confine.Policy{
 		Memory: p.Memory, CPUs: p.CPUs, Processes: p.Processes, OpenFiles: p.OpenFiles, User: p.User,
-		AnyFile: p.Files == config.FilesAny, Read: p.Read, Write: p.Write,
+		AnyFile: p.Files == config.FilesAny, Read: absolute(p.Read), Write: absolute(p.Write),
 		Connect: p.ConnectPorts, Bind: p.BindPorts, Cgroup: server.Cgroup, Required: p.Required,
 	}
 }

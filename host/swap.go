@@ -183,7 +183,7 @@ func (s *state) migrate(p *running, read []config.Endpoint, to provider.Manifest
 			return nil, fmt.Errorf("endpoint %q does not fit version %s: %s", cfg.ID, to.Version, schema.Join(diags))
 		}
 		if e.needsOpen(cfg) {
-			changed = append(changed, e.changed(cfg, e.revision+1).pluginConfig())
+			changed = append(changed, pluginConfig(cfg, e.revision+1))
 		}
 	}
 	return changed, nil

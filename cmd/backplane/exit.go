@@ -17,6 +17,8 @@ const (
 	exitNoHost = 3
 	// exitRefused: the host refused the request or could not answer it.
 	exitRefused = 4
+	// exitChanges: `plan` found something that would change.
+	exitChanges = 5
 	// exitInterrupted: Ctrl-C or SIGTERM ended the command, 128 + SIGINT as
 	// shells have it.
 	exitInterrupted = 130

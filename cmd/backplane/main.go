@@ -44,6 +44,8 @@ func root() *command {
 		sub: []*command{
 			serveCommand(),
 			validateCommand(),
+			planCommand(),
+			reloadCommand(),
 			providersCommand(),
 			endpointsCommand(),
 			modelsCommand(),
@@ -65,6 +67,8 @@ Usage:
 Run a host:
   serve         run the host on a configuration
   validate      check a configuration and report every mistake in it
+  plan          say what a configuration would change in a running host
+  reload        have a running host read its configuration anew
 
 Look at a running host:
   providers     list and describe the provider plugins; swap, restart, pin and
@@ -100,6 +104,7 @@ Exit codes:
   2  the command line or the configuration is wrong
   3  no host answers at the address
   4  the host refused the request or could not answer it
+  5  'backplane plan' found something that would change
   130  interrupted
 `
 

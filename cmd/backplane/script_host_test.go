@@ -131,10 +131,10 @@ func cmdHostErr(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": os.Kill}
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": os.Kill, "HUP": syscall.SIGHUP}
 	h := ts.Value(hostKey{}).(*hostProcess)
 	if neg || len(args) != 1 || signals[args[0]] == nil || h.cmd == nil {
-		ts.Fatalf("usage: signal TERM|INT|KILL, with a running host")
+		ts.Fatalf("usage: signal TERM|INT|KILL|HUP, with a running host")
 	}
 	ts.Check(h.cmd.Process.Signal(signals[args[0]]))
 }

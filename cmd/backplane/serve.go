@@ -30,6 +30,9 @@ does not stop the others. The log goes to standard error.
 SIGINT (Ctrl-C) or SIGTERM ends the host once the running requests are answered,
 or server.shutdown_timeout has passed. A second signal ends it at once.
 
+SIGHUP reads the configuration anew and applies it, as 'backplane reload' does; a
+terminal that closes sends it, too.
+
 SIGUSR2 upgrades it: the binary at the same path is started with the same flags
 and takes over the listening sockets; once its plugins run, this host drains and
 ends. No connection is refused; if the new one does not become ready within a
@@ -107,6 +110,7 @@ func (o *serveOptions) serve(ctx context.Context, std streams) error {
 		_ = shutdown(ctx, h) // as above
 		return err
 	}
+	defer reloadOnSignal(ctx, std, h)()
 	serveUntilReplaced(ctx, std, h)
 	if err := shutdown(ctx, h); err != nil {
 		return fmt.Errorf("stop: %w", err)

@@ -52,6 +52,7 @@ func (f *File) readServer() Server {
 	f.checkKeys(s, server.TrustedKeys)
 	values := struct {
 		Cgroup          *string               `json:"cgroup"`
+		Watch           *bool                 `json:"watch"`
 		Listen          *string               `json:"listen"`
 		Admin           *string               `json:"admin"`
 		MaxBodySize     *schema.SizeValue     `json:"max_body_size"`
@@ -59,7 +60,7 @@ func (f *File) readServer() Server {
 		PriorityHeader  *string               `json:"priority_header"`
 		ShutdownTimeout *schema.DurationValue `json:"shutdown_timeout"`
 	}{
-		&server.Cgroup, &server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
+		&server.Cgroup, &server.Watch, &server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
 		&server.TenantBy, &server.PriorityHeader, span(&server.ShutdownTimeout),
 	}
 	f.decodeRaw(s, &values)

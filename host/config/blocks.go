@@ -40,6 +40,8 @@ func serverBlock() schema.Object {
 			Description: "File that pins the providers' binaries, relative to this file; by default backplane.lock.hcl, if there is one"},
 		{Name: "trusted_keys", Type: schema.StringList,
 			Description: "Public keys by one of which every provider's binary must be signed; by default signatures are not looked at"},
+		{Name: "watch", Type: schema.Bool, Default: false,
+			Description: "Swap providers by themselves whose binary was replaced, if it is pinned in the lock file or signed by a trusted key"},
 		{Name: "cgroup", Type: schema.String, Pattern: "/.+", Description: "Folder of cgroup v2 that the host may make others in, for limits of its plugins"},
 		duration("shutdown_timeout", defaultShutdownTimeout, "Time that running requests are given to finish when the host stops"),
 	}}

@@ -64,6 +64,9 @@ type Server struct {
 	// TrustedKeys are public keys by one of which every provider's binary must be
 	// signed. Default none: signatures are not looked at.
 	TrustedKeys []string
+	// Watch swaps providers by themselves whose binary was replaced, if its hash is
+	// in the lock file or its signature is trusted. Default false.
+	Watch bool
 	// Cgroup is a folder of cgroup v2 that the host may make others in, for limits
 	// of processes. Default "": none.
 	Cgroup string

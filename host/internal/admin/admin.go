@@ -68,6 +68,8 @@ func routes() []route {
 		{"POST", "/providers/{name}/rollback", (*exchange).rollbackProvider},
 		{"POST", "/providers/{name}/restart", (*exchange).restartProvider},
 		{"GET", "/models", (*exchange).listModels},
+		{"POST", "/plan", (*exchange).plan},
+		{"POST", "/reload", (*exchange).reload},
 		{"GET", "/openapi.json", (*exchange).openAPI},
 	}
 }

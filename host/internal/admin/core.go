@@ -47,6 +47,10 @@ type Core interface {
 	SwapProvider(ctx context.Context, name string) (status.Swap, error)
 	RollbackProvider(ctx context.Context, name string) (status.Swap, error)
 	RestartProvider(ctx context.Context, name string) (status.Swap, error)
+	// Plan says what a configuration file would change, the host's own if file is "".
+	Plan(ctx context.Context, file string) (status.Plan, error)
+	// Reload reads the host's configuration anew and applies it.
+	Reload(ctx context.Context) (status.Plan, error)
 	Models(ctx context.Context) ([]provider.Model, error)
 }
 

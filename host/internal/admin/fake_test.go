@@ -203,6 +203,18 @@ func (f *fakeCore) RestartProvider(_ context.Context, name string) (status.Swap,
 	return status.Swap{Provider: name, At: when}, f.note("RestartProvider %s", name)
 }
 
+var aPlan = status.Plan{File: "/c.hcl", Warnings: []string{"w"}, Steps: []status.Step{
+	{Kind: status.StepProvider, Name: "echo", Action: status.ActionSwap, Note: "n", Problem: "p",
+		Differences: []status.Difference{{Setting: "version", From: "1", To: "2"}, {Setting: "env.A"}}},
+	{Kind: status.StepRoute, Name: "r", Action: status.ActionKeep},
+}}
+
+func (f *fakeCore) Plan(_ context.Context, file string) (status.Plan, error) {
+	return aPlan, f.note("Plan %s", file)
+}
+
+func (f *fakeCore) Reload(context.Context) (status.Plan, error) { return aPlan, f.note("Reload") }
+
 func (f *fakeCore) Models(context.Context) ([]provider.Model, error) {
 	return []provider.Model{{ID: "echo-1", OwnedBy: "echo", Extra: provider.Extra{"context_window": json.RawMessage("8192")}}}, f.note("Models")
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/backplane-dev/backplane/host/status"
@@ -24,4 +25,35 @@ func (x *exchange) changeProvider(do change) error {
 		return err
 	}
 	return x.answer(http.StatusOK, swap)
+}
+
+// plan answers what a configuration would change. The body may be left out.
+func (x *exchange) plan() error {
+	var wanted struct {
+		File string `json:"file"`
+	}
+	if x.r.ContentLength != 0 {
+		body, err := x.readObject()
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(body, &wanted); err != nil {
+			return invalid("file must be the path of a configuration: " + err.Error())
+		}
+	}
+	p, err := x.core.Plan(x.r.Context(), wanted.File)
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, p)
+}
+
+// reload answers what was done. Once a configuration without mistakes was read it
+// is carried out even if the caller leaves.
+func (x *exchange) reload() error {
+	p, err := x.core.Reload(x.r.Context())
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, p)
 }

@@ -63,6 +63,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		"updateEndpoint": `{"timeout":"5s","retry":{"max":0},"breaker":{"enabled":false},"stats":{"recent":false}}`,
 	}
 	bodies["setCircuit"] = `{"state":"open","for":"10m","reason":"maintenance"}`
+	bodies["planReload"] = `{"file":"/etc/backplane.hcl"}`
 	failure := &provider.ConfigError{Diagnostics: []schema.Diagnostic{{Path: "a", Summary: "s", Detail: "d"}}}
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {

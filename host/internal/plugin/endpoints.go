@@ -226,7 +226,9 @@ func (p *Provider) replay(ctx context.Context, g *generation, plan plan) error {
 	for i, reason := range reasons {
 		switch {
 		case reason == "":
-		case plan.strict && !slices.Contains(plan.leaving, all[i].ID) && (now == nil || now.refusal(all[i].ID) == nil):
+		case slices.Contains(plan.leaving, all[i].ID):
+			g.setRefused(all[i].ID, reason)
+		case plan.strict && (now == nil || now.refusal(all[i].ID) == nil):
 			return permanentf("it refuses endpoint %q: %s", all[i].ID, reason)
 		default:
 			p.log.Error("endpoint was refused by the provider's new process", "endpoint", all[i].ID, "reason", reason)

@@ -68,8 +68,8 @@ func (s Spec) check(name string) error {
 	return checkEnv(s.Env)
 }
 
-// sum is the hash of the binary, "" if it is not known.
-func (s Spec) sum() string {
+// SHA256 is the hash of the binary, "" if it is not known.
+func (s Spec) SHA256() string {
 	if s.Binary == nil {
 		return ""
 	}

@@ -104,7 +104,7 @@ func (p *Provider) describeProcesses(s *status.Provider) {
 // status describes the generation, without what it uses.
 func (g *generation) status() status.Generation {
 	s := status.Generation{
-		ID: g.id, State: g.phase(), Version: g.spec.Manifest.Version, SHA256: g.spec.sum(),
+		ID: g.id, State: g.phase(), Version: g.spec.Manifest.Version, SHA256: g.spec.SHA256(),
 		PID: g.proc.pid(), Since: g.since, InFlight: g.inFlight(),
 	}
 	if b := g.spec.Binary; b != nil {

@@ -135,7 +135,7 @@ func (s *supervisor) resolve(o order) (wanted Spec, same bool, err error) {
 	if err := wanted.check(now.Name); err != nil {
 		return wanted, false, err
 	}
-	return wanted, !o.change.Restart && len(o.change.Endpoints) == 0 && wanted.equal(now), nil
+	return wanted, !o.change.Restart && len(o.change.Endpoints) == 0 && wanted.Same(now), nil
 }
 
 // carryOut makes the change that is ordered and answers. old is the generation
@@ -288,9 +288,10 @@ func (s *supervisor) retune(wanted Spec) {
 	s.setSpec(now)
 }
 
-// equal reports whether two specs make the same process.
-func (s Spec) equal(other Spec) bool {
-	return s.Path == other.Path && s.sum() == other.sum() && s.sum() != "" &&
+// Same reports whether two specs make the same process. Without a known hash
+// nobody can say that they do.
+func (s Spec) Same(other Spec) bool {
+	return s.Path == other.Path && s.SHA256() == other.SHA256() && s.SHA256() != "" &&
 		string(s.Settings.JSON()) == string(other.Settings.JSON()) && maps.Equal(s.Env, other.Env) &&
 		reflect.DeepEqual(s.Confine, other.Confine)
 }
