@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -176,6 +177,30 @@ func TestTheAdaptiveLimitFollowsTheService(t *testing.T) {
 		e.Reconfigure(policy, "m", 3)
 		if x := e.Explain(); x.Adapt != nil || x.Queue.MaxConcurrent != 10 {
 			t.Errorf("turned off: %+v, %d slots", x.Adapt, x.Queue.MaxConcurrent)
+		}
+	})
+}
+
+// A slot that no attempt was made with costs nothing of the rate.
+func TestARequestThatIsNotSentAfterItsWaitIsNotBooked(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := alone()
+		policy.Queue.MaxConcurrent = 1
+		policy.Limits.RequestsPerMinute = 60 // six at once
+		e, _ := build(policy, &fake{call: work(time.Millisecond)})
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { _, _, _ = e.Call(t.Context(), chat(), How{}) })
+		}
+		synctest.Wait() // one runs, four wait
+		e.OpenCircuit("for a look", time.Hour)
+		wg.Wait()
+		if s := wantQuiet(t, e); s.ErrorsByCode[provider.CodeCircuitOpen] != 4 {
+			t.Errorf("errors %v, want four that the circuit refused", s.ErrorsByCode)
+		}
+		if level := e.Explain().Limits[0].Level; level < 5 || level > 5.1 {
+			t.Errorf("%.2f requests are left of 6, want 5: one was sent", level)
 		}
 	})
 }

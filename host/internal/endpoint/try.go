@@ -106,7 +106,7 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 			return nil, err
 		}
 		if err := r.e.key.refusal(r, granted); err != nil {
-			slot.ReleaseAt(granted)
+			r.giveBack(slot, granted)
 			return nil, err
 		}
 		permit, refusal := r.e.breaker.Allow()
@@ -118,7 +118,7 @@ func (r *run) take(number int) (*attempt, *provider.Error) {
 			r.counters.Attempt(number)
 			return r.newAttempt(number, granted, slot, permit), nil
 		}
-		slot.ReleaseAt(granted)
+		r.giveBack(slot, granted)
 		if err := r.hold(provider.AsError(refusal), granted); err != nil {
 			return nil, err
 		}
@@ -142,11 +142,7 @@ func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provid
 	if r.tokens == 0 && r.e.pacing.on.Load() {
 		r.tokens = estimate(r.req.Body)
 	}
-	slot, err := r.e.queue.Acquire(r.scope, queue.Ticket{
-		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
-		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model, Tokens: r.tokens,
-		Now: now, NoWait: r.how.Hedge,
-	})
+	slot, err := r.e.queue.Acquire(r.scope, r.ticket(admitted, now))
 	if slot.Waited || err != nil {
 		now = time.Now()
 		r.report.QueueWait = r.waited + now.Sub(r.lastEnd)
@@ -161,10 +157,25 @@ func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provid
 		return slot, now, provider.AsError(err)
 	}
 	if !r.deadline.IsZero() && !now.Before(r.deadline) {
-		slot.ReleaseAt(now)
+		r.giveBack(slot, now)
 		return slot, now, r.late()
 	}
 	return slot, now, nil
+}
+
+// ticket asks for a slot.
+func (r *run) ticket(admitted bool, now time.Time) queue.Ticket {
+	return queue.Ticket{
+		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
+		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model, Tokens: r.tokens,
+		Now: now, NoWait: r.how.Hedge,
+	}
+}
+
+// giveBack returns a slot with which no attempt was made.
+func (r *run) giveBack(slot queue.Slot, now time.Time) {
+	t := queue.Ticket{Model: r.report.Model, Tokens: r.tokens}
+	slot.CancelAt(&t, now)
 }
 
 // errBusy refuses a second attempt that would have had to wait.

@@ -105,9 +105,7 @@ func (s *split) learn(estimate int64, used *amounts) {
 
 // settle ends a request that was let go: what it took in excess comes back.
 func (m *model) settle(booked int64, usage *provider.Usage, now time.Time) amounts {
-	if m.running--; m.running <= 0 {
-		m.running, m.booked = 0, amounts{}
-	}
+	m.ended()
 	if usage == nil {
 		return amounts{}
 	}
@@ -124,6 +122,26 @@ func (m *model) settle(booked int64, usage *provider.Usage, now time.Time) amoun
 	}
 	m.correct(&used, now)
 	return used
+}
+
+// unbook ends a request that was let go and not sent, and returns its booking as
+// a negative excess.
+func (m *model) unbook(estimate int64, now time.Time) amounts {
+	back := m.cost(estimate)
+	for i := range back {
+		m.booked[i] = max(m.booked[i]-back[i], 0)
+		back[i] = -back[i]
+	}
+	m.ended()
+	m.correct(&back, now)
+	return back
+}
+
+// ended counts the end of a request that was let go.
+func (m *model) ended() {
+	if m.running--; m.running <= 0 {
+		m.running, m.booked = 0, amounts{}
+	}
 }
 
 // correct takes what a request used in excess of its booking.

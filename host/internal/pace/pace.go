@@ -21,6 +21,8 @@
 //   - [Pacer.Settle] is told once, at the end, what was used; this can make room
 //     for others, so the queue is to be woken.
 //
+// or only [Pacer.Return], if it was not made after all.
+//
 // Requests with a key of their own have limits of their own: nothing of them
 // is told here.
 package pace
@@ -104,6 +106,18 @@ func (p *Pacer) Take(now time.Time, model string, estimate int64) time.Duration 
 	p.own.take(&cost)
 	m.book(&cost)
 	return 0
+}
+
+// Return takes back what Take had booked for a request that was not sent after
+// all; it is then not settled.
+func (p *Pacer) Return(now time.Time, model string, booked int64) {
+	if !p.active.Load() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	back := p.model(model, now).unbook(booked, now)
+	p.own.correct(&back, now)
 }
 
 // Settle says what a request used that Take had let go with the estimate

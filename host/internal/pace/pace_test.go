@@ -3,6 +3,7 @@ package pace
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -234,5 +235,29 @@ func BenchmarkTake(b *testing.B) {
 	for b.Loop() {
 		now = now.Add(time.Microsecond)
 		p.Take(now, "model", 10)
+	}
+}
+
+func TestWhatWasNotSentLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := New(perMinute(60, 6000)) // 6 and 600 at once
+	p.Observe(now, "m", []provider.RateLimit{{Meter: "requests", Limit: 600, Remaining: 600}})
+	levels := func() (all []float64) {
+		for _, l := range p.Explain(now) {
+			all = append(all, l.Level)
+		}
+		return all
+	}
+	before := levels()
+	for range 20 { // more than there is, if they were kept
+		wantWait(t, p, now, "m", 500, 0)
+		p.Return(now, "m", 500)
+	}
+	if got := levels(); !slices.Equal(got, before) {
+		t.Errorf("levels %v, before %v", got, before)
+	}
+	if m := p.models["m"]; m.running != 0 || m.booked != (amounts{}) {
+		t.Errorf("%d requests run, %v are booked; want none", m.running, m.booked)
 	}
 }

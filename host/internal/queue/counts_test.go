@@ -77,6 +77,9 @@ func TestEachRefusalIsCountedByItsReason(t *testing.T) {
 // oneASecond lets a request of the model "slow" go each second.
 type oneASecond struct{ next time.Time }
 
+// Return is for slots with which nothing was sent.
+func (p *oneASecond) Return(time.Time, string, int64) {}
+
 func (p *oneASecond) Take(now time.Time, model string, _ int64) time.Duration {
 	if wait := p.next.Sub(now); model == "slow" && wait > 0 {
 		return wait

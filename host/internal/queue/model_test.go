@@ -44,6 +44,9 @@ func (p *pacer) Take(now time.Time, model string, _ int64) time.Duration {
 	return 0
 }
 
+// Return is for slots with which nothing was sent.
+func (p *pacer) Return(time.Time, string, int64) {}
+
 func (m *model) waiting() (all []Ticket) {
 	for i := range m.classes {
 		all = append(all, m.classes[i].waiting...)

@@ -4,9 +4,11 @@ import "time"
 
 // Pacer says when a request may be sent. It is asked under the queue's lock, in
 // the order in which requests wait: Take returns 0 if the request may go now,
-// which is then booked, else the time until it could. It must not call the queue.
+// which is then booked, else the time until it could. Return takes back what was
+// booked for a request that was not sent after all. They must not call the queue.
 type Pacer interface {
 	Take(now time.Time, model string, tokens int64) time.Duration
+	Return(now time.Time, model string, tokens int64)
 }
 
 // pace is what the pacer has said.

@@ -35,6 +35,15 @@ func (l *levels) Take(now time.Time, model string, tokens int64) time.Duration {
 	return 0
 }
 
+// Return is asked by the queue.
+func (l *levels) Return(_ time.Time, model string, tokens int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.left[model]; ok {
+		l.left[model] += tokens
+	}
+}
+
 func (l *levels) raise(model string, to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -212,7 +212,7 @@ func (q *Queue) leave(w *waiter) {
 	select {
 	case <-w.done:
 		if w.err == nil {
-			q.release(&w.slot, now)
+			q.cancel(&w.slot, &w.Ticket, now)
 		}
 	default:
 		q.remove(w)

@@ -44,15 +44,41 @@ func (s *Slot) ReleaseAt(at time.Time) {
 	s.q.mu.Unlock()
 }
 
-// release gives a slot back and serves who waits for it. q.mu is held.
+// CancelAt gives back a slot with which nothing was sent, in place of Release: its
+// booking with the pacer as well, and it counts for no time. t is what it was
+// granted for.
+func (s *Slot) CancelAt(t *Ticket, at time.Time) {
+	now := s.q.now(at)
+	s.q.mu.Lock()
+	s.q.cancel(s, t, now)
+	s.q.mu.Unlock()
+}
+
+// cancel is CancelAt. q.mu is held.
+func (q *Queue) cancel(s *Slot, t *Ticket, now time.Duration) {
+	if s.Paced && q.pace.pacer != nil {
+		q.pace.pacer.Return(q.born.Add(now), t.Model, t.Tokens)
+	}
+	q.vacate(s, now)
+	if s.Paced && q.waiting.len > 0 {
+		q.askAgain(now)
+	}
+}
+
+// release gives a slot back that was used. q.mu is held.
 func (q *Queue) release(s *Slot, now time.Duration) {
+	q.note(s, now)
+	q.vacate(s, now)
+}
+
+// vacate gives a slot back and serves who waits for it. q.mu is held.
+func (q *Queue) vacate(s *Slot, now time.Duration) {
 	if q.inFlight == 0 {
 		panic("queue: slot released twice")
 	}
 	wasFree := q.free()
 	q.inFlight--
 	q.running.Store(int64(q.inFlight))
-	q.note(s, now)
 	if s.trial != 0 {
 		q.dropTrial(s.trial)
 	}

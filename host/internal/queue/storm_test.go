@@ -175,6 +175,9 @@ func (r *rated) Take(now time.Time, model string, _ int64) time.Duration {
 	return 0
 }
 
+// Return is for slots with which nothing was sent.
+func (r *rated) Return(time.Time, string, int64) {}
+
 // TestAMillionGrantsAreInOrder is the plain case: one tenant, one priority, of
 // whom some leave and some come again.
 func TestAMillionGrantsAreInOrder(t *testing.T) {
