@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -21,11 +22,23 @@ type chatStream struct {
 	done  []json.RawMessage // blocks that are whole
 	kinds kinds
 	tools int
+	ended bool // the reason of the end was sent
+	taken int  // bytes of events so far
 }
+
+// maxStream bounds a stream, since its blocks are kept to the end: the longest
+// answers have a tenth of it.
+const maxStream = 128 << 20
 
 // take translates one event. Those that are not known say nothing that a chunk
 // could hold.
 func (c *chatStream) take(ev *event, data []byte) error {
+	if c.taken += len(data); c.taken > maxStream {
+		return &provider.Error{
+			Code: provider.CodeProtocol, Source: provider.SourceUpstream, RequestID: c.events.meta.RequestID,
+			Message: fmt.Sprintf("the stream is longer than %d MiB", maxStream>>20),
+		}
+	}
 	switch ev.Type {
 	case "message_start":
 		c.begin(ev.Message)
@@ -46,6 +59,9 @@ func (c *chatStream) take(ev *event, data []byte) error {
 			c.end(&ev.Delta)
 		}
 	case "message_stop":
+		if !c.ended { // Anthropic always says why; callers wait for it
+			c.end(&delta{})
+		}
 		if c.withUsage {
 			c.chunks = append(c.chunks, &provider.ChatChunk{
 				ID: c.id, Created: c.created, Model: c.model, Usage: c.events.usage.tokens().ChatUsage(),
@@ -148,5 +164,6 @@ func (c *chatStream) end(d *delta) {
 		last.Refusal = &d.StopDetails.Explanation
 	}
 	reason := finishReason(d.StopReason)
+	c.ended = true
 	c.emit(last, &reason, stopExtra(d.StopReason, d.StopSequence))
 }

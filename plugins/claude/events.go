@@ -111,6 +111,10 @@ func (s *eventStream) takeOne(in rest.Event) error {
 		return s.resp.ErrorFromBody(in.Data)
 	case "": // another kind of stream, or an error without a type
 		return s.resp.Unexpected(in.Data, "an event with a type")
+	case "message_stop":
+		if !s.seen {
+			return s.resp.Unexpected(in.Data, "message_start before message_stop")
+		}
 	}
 	s.note(&ev)
 	return s.take(&ev, in.Data)
@@ -136,6 +140,9 @@ func (s *eventStream) note(ev *event) {
 		s.count(ev.Usage)
 	case "message_stop":
 		s.over = true
+		if s.finish.Reason == "" {
+			s.finish.Reason = finishReason("")
+		}
 	}
 }
 

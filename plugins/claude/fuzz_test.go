@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"github.com/backplane-dev/backplane/plugins/internal/plugintest"
 )
 
 func FuzzOnlyTheFieldIsSet(f *testing.F) {
@@ -28,4 +30,15 @@ func FuzzOnlyTheFieldIsSet(f *testing.F) {
 			t.Errorf("%s became %s", encoded(before), encoded(after))
 		}
 	})
+}
+
+// FuzzStream looks for streams on which the translation panics, hangs, or takes
+// half an answer for a whole one.
+func FuzzStream(f *testing.F) {
+	var seeds [][]byte
+	for _, name := range []string{"message", "tools", "foreign"} {
+		seeds = append(seeds, plugintest.Testdata(f, "streams/"+name+".sse"))
+	}
+	settings := func(url string) plugintest.Settings { return plugintest.Settings{"base_url": url} }
+	plugintest.FuzzChatStream(f, New(), testKey, settings, typeSSE, seeds...)
 }

@@ -202,12 +202,25 @@ func TestStreamsThatBreakAreTypedErrors(t *testing.T) {
 		"an answer instead":      broken("application/json", string(plugintest.Testdata(t, "answers/message.json")), provider.CodeProtocol),
 		"an event of 17 MiB":     broken(typeSSE, "data: \""+strings.Repeat("x", 17<<20)+"\"\n\n", provider.CodeProtocol),
 	}
+	cases["an end without a beginning"] = broken(typeSSE, "data: {\"type\":\"message_stop\"}\n\n", provider.CodeProtocol)
 	plugintest.CheckBroken(t, open, provider.OpChat, `{`+hi+`}`, cases)
 	plugintest.CheckBroken(t, open, opMessages, `{"max_tokens":5,`+hi+`}`, cases)
 	// The caller of the raw operation reads blocks.
 	plugintest.CheckBroken(t, open, provider.OpChat, `{`+hi+`}`, map[string]plugintest.Broken{
 		"a block before the message": broken(typeSSE, "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\"}}\n\n", provider.CodeProtocol),
 	})
+}
+
+func TestAStreamThatDoesNotSayWhyItEndedStops(t *testing.T) {
+	t.Parallel()
+	url := say(t, typeSSE, "data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_01A\",\"model\":\"claude-sonnet-4-5-20250929\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n")
+	got, err := plugintest.Stream(t, open(t, url), plugintest.Request(provider.OpChat, `{`+hi+`}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := deltas(t, got.Chunks); !slices.Equal(lines, []string{`{"role":"assistant","content":""}`, `{} stop`}) || got.Finish.Reason != "stop" {
+		t.Errorf("got %q, finished with %+v", lines, got.Finish)
+	}
 }
 
 func TestAnswersThatAreNoneAreTypedErrors(t *testing.T) {

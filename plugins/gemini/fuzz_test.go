@@ -51,3 +51,14 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzStream looks for streams on which the translation panics, hangs, or takes
+// half an answer for a whole one.
+func FuzzStream(f *testing.F) {
+	var seeds [][]byte
+	for _, name := range []string{"chat", "stop_everywhere", "tools", "two"} {
+		seeds = append(seeds, plugintest.Testdata(f, "streams/"+name+".sse"))
+	}
+	settings := func(url string) plugintest.Settings { return plugintest.Settings{"base_url": url} }
+	plugintest.FuzzChatStream(f, New(), testKey, settings, "text/event-stream", seeds...)
+}
