@@ -18,7 +18,8 @@ type How struct {
 	// policy's timeout, which bounds the whole request, is shorter by it.
 	Elapsed time.Duration
 	// Elsewhere is true if another endpoint can take the request now. A rate limit
-	// is then not waited out: the failure goes back at once.
+	// is then not waited out, whether the service refuses or the queue keeps to it:
+	// the failure goes back at once.
 	Elsewhere bool
 	// Running, if not nil, is told true when an attempt begins its call to the
 	// plugin and false when that has failed. It is called in the request's own

@@ -168,7 +168,7 @@ func (r *run) ticket(admitted bool, now time.Time) queue.Ticket {
 	return queue.Ticket{
 		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
 		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model, Tokens: r.tokens,
-		Now: now, NoWait: r.how.Hedge,
+		Now: now, NoWait: r.how.Hedge, Elsewhere: r.how.Elsewhere,
 	}
 }
 

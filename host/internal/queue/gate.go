@@ -48,24 +48,36 @@ func (g *gate) stop() {
 	}
 }
 
-// refusal is the error for a request that cannot wait for the end of the hold. A
-// plugin that is down and an open circuit are not the service's wish.
-func (g *gate) refusal() *provider.Error {
+// limited reports whether the gate is shut because of the service's rate.
+func (g *gate) limited() bool {
+	return g.phase == phaseShut && g.why != nil && g.why.IsRateLimit()
+}
+
+// Why a request does not wait for the end of a hold.
+const (
+	tooLong   = "which is more than this request has"
+	elsewhere = "and another endpoint of the route can answer now"
+)
+
+// refusal is the error for a request that does not wait for the end of the hold.
+// A plugin that is down and an open circuit say so by their own codes.
+func (g *gate) refusal(reason string) *provider.Error {
 	rest := max(time.Until(g.until), time.Millisecond)
-	left := text(rest) + " of it are left, which is more than this request has"
+	left := "for another " + text(rest) + ", " + reason
 	e := &provider.Error{
-		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest, Message: "the service asked to wait; " + left,
+		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest, Message: "the service is left alone " + left,
 	}
 	if g.why == nil {
 		return e
 	}
+	e.Message += "; it had said: " + g.why.Message
 	switch g.why.Code {
 	case provider.CodePluginUnavailable:
 		e.Code, e.Cause = g.why.Code, g.why
-		e.Message = g.why.Message + "; requests wait for the plugin; " + left
+		e.Message = g.why.Message + "; requests wait for the plugin " + left
 	case provider.CodeCircuitOpen:
 		e.Code, e.Cause = g.why.Code, g.why
-		e.Message = "the circuit breaker is open and requests wait for its probe; " + left
+		e.Message = "the circuit breaker is open and requests wait for its probe " + left
 	}
 	return e
 }
@@ -74,7 +86,8 @@ func (g *gate) refusal() *provider.Error {
 // longer already. Until then no slot is granted; then one request goes ahead,
 // and the others follow once it got through ([Slot.Passed]) or was not refused
 // for a second. Requests that would be too late by then are refused now, with
-// words about why, the error that asks for the hold. Slots that are taken, and
+// words about why, the error that asks for the hold; so are, if that is a rate
+// limit, those whom another endpoint can answer. Slots that are taken, and
 // ungated requests, are not affected.
 func (q *Queue) Hold(until time.Time, why *provider.Error) {
 	q.mu.Lock()
@@ -86,8 +99,12 @@ func (q *Queue) Hold(until time.Time, why *provider.Error) {
 	q.setTimer(until)
 	q.flow.pause()
 	q.waiting.each(func(w *waiter) {
-		if !w.Ungated && q.gate.beyond(w.Deadline) {
-			q.fail(w, q.gate.refusal())
+		switch {
+		case w.Ungated:
+		case q.gate.beyond(w.Deadline):
+			q.fail(w, q.gate.refusal(tooLong))
+		case w.Elsewhere && q.gate.limited():
+			q.fail(w, q.gate.refusal(elsewhere))
 		}
 	})
 }

@@ -191,7 +191,7 @@ func TestAGateThatIsOpenedEarlyLetsAllGo(t *testing.T) {
 		_, err := q.Acquire(t.Context(), Ticket{Seq: q.Number(), Deadline: start.Add(time.Second)})
 		var e *provider.Error
 		if !errors.As(err, &e) || e.Code != provider.CodeCircuitOpen || e.RetryAfter != time.Hour ||
-			e.Message != "the circuit breaker is open and requests wait for its probe; 1h of it are left, which is more than this request has" {
+			e.Message != "the circuit breaker is open and requests wait for its probe for another 1h, which is more than this request has" {
 			t.Errorf("got %v", err)
 		}
 		time.Sleep(time.Minute)

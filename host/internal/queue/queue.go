@@ -90,6 +90,9 @@ type Ticket struct {
 	// NoWait takes a slot only if one is free at once and the gate is open, and
 	// else fails with [ErrBusy].
 	NoWait bool
+	// Elsewhere is true if another endpoint can take the request now: it does not
+	// wait for a service that is left alone for its rate, nor long for a pace.
+	Elsewhere bool
 	// Now is the present time, from a caller that has just read the clock. The
 	// queue reads it by itself if it is zero.
 	Now time.Time

@@ -16,8 +16,8 @@ const (
 
 // refuse says why t cannot even wait; nil if it can. q.mu is held.
 func (q *Queue) refuse(t *Ticket, now time.Duration) error {
-	if !t.Ungated && q.gate.beyond(t.Deadline) {
-		return q.gate.refusal()
+	if err := q.kept(t, now); err != nil {
+		return err
 	}
 	if t.Retry || q.limits.Unbounded {
 		return nil
@@ -27,6 +27,30 @@ func (q *Queue) refuse(t *Ticket, now time.Duration) error {
 	}
 	if err := q.full(t, now); err != nil {
 		return err
+	}
+	return nil
+}
+
+// worthMoving is the wait for a pace that is worth going to another endpoint.
+const worthMoving = time.Second
+
+// kept is the refusal of who does not wait for the gate or its pace; nil if it
+// does, or need not.
+func (q *Queue) kept(t *Ticket, now time.Duration) error {
+	switch {
+	case t.Ungated:
+	case q.gate.beyond(t.Deadline):
+		return q.gate.refusal(tooLong)
+	case !t.Elsewhere:
+	case q.gate.limited():
+		return q.gate.refusal(elsewhere)
+	default:
+		if wait := q.pace.until[t.Model] - now; wait >= worthMoving {
+			return &provider.Error{
+				Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: wait,
+				Message: fmt.Sprintf("the limits that the endpoint keeps let the next request go in %s, %s", text(wait), elsewhere),
+			}
+		}
 	}
 	return nil
 }
