@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,7 +56,16 @@ func ask(client *http.Client, base string, q question) (a answer) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	a.read(ctx, client, base, q)
+	// The client may write on after the answer has come.
+	var sent atomic.Pointer[time.Time]
+	a.read(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
+		if now := time.Now(); i.Err == nil {
+			sent.Store(&now)
+		}
+	}}), client, base, q)
+	if at := sent.Load(); at != nil {
+		a.Sent = *at
+	}
 	if ctx.Err() != nil {
 		a.How, a.Detail = hung, a.Detail+" after "+limit.String()
 	}
@@ -76,11 +86,6 @@ func (a *answer) read(ctx context.Context, client *http.Client, base string, q q
 		a.end(none, "request", err)
 		return
 	}
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
-		if i.Err == nil {
-			a.Sent = time.Now()
-		}
-	}})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/chat/completions", bytes.NewReader(body))
 	if err != nil {
 		a.end(none, "request", err)

@@ -66,10 +66,10 @@ func (a *agent) badSwap(f *fault) {
 		return
 	}
 	f.Begin = time.Now()
+	f.Done = f.Begin // the provider is to serve all the while
 	if s, err := a.host.change("swap", f.Provider); err == nil {
 		f.Wrong = fmt.Sprintf("a binary that is bad (%s) was taken: %+v", f.How, s)
 	}
-	f.Done = time.Now()
 	if err := a.world.putGood(f.Provider, number); err != nil {
 		f.Wrong = err.Error()
 	}

@@ -56,7 +56,7 @@ func (r *report) phases(ctx context.Context, w *world, o options) error {
 
 // mainPhase is load and faults, with a look at the host before and after.
 func (r *report) mainPhase(ctx context.Context, w *world, h *host, o options) (err error) {
-	during(ctx, newLoad(h.base, o.rate, o.streams), warmUp)
+	during(ctx, newLoad(h.base, o.rate, 0), warmUp)
 	if r.Before, err = w.settled(h); err != nil {
 		return err
 	}
@@ -189,6 +189,12 @@ func (r *report) deathPhase(ctx context.Context, w *world, o options) error {
 		l.run(loadCtx)
 	}()
 	sleep(ctx, endLoad)
+	pids, err := w.pluginProcesses()
+	if err != nil {
+		stop()
+		return err
+	}
+	r.Death.Processes = len(pids)
 	_ = h.cmd.Process.Kill() // its end is waited for
 	<-h.exited
 	err = r.orphans(w, time.Now())
@@ -226,7 +232,6 @@ func (r *report) orphans(w *world, died time.Time) error {
 			r.Death.Gone = time.Since(died).Seconds()
 			return nil
 		}
-		r.Death.Processes = max(r.Death.Processes, len(pids))
 		if time.Since(died) > orphanLimit {
 			r.add("death", fmt.Sprintf("%v after the host's end there are processes %v", orphanLimit, pids))
 			return nil
