@@ -48,6 +48,10 @@ type fault struct {
 // with a clean record.
 const crashesAllowed = 3
 
+// maxDraining is how many replaced processes may still finish calls when another
+// is replaced: one more would cut the calls of the first, as it should.
+const maxDraining = 1
+
 // agent does harm.
 type agent struct {
 	world *world
@@ -140,9 +144,12 @@ func (a *agent) begin(k kind, p status.Provider, pause time.Duration) bool {
 	case flood:
 		name, needs, do = echoProvider, []string{"flood"}, a.flood
 	case reload:
+		if !a.roomToChange() {
+			return false
+		}
 		name, needs, do = echoProvider, []string{"files"}, a.reload
 	case swap, badSwap, restart:
-		if draining(p) > 1 { // a third would cut the calls of the first, as it should
+		if draining(p) > maxDraining {
 			return false
 		}
 		needs = []string{"files"}
@@ -164,6 +171,15 @@ func (a *agent) begin(k kind, p status.Provider, pause time.Duration) bool {
 		a.note(f)
 	})
 	return true
+}
+
+// roomToChange reports whether a reload, which finds new binaries as well, may
+// replace the process of each victim.
+func (a *agent) roomToChange() bool {
+	return !slices.ContainsFunc(victims, func(name string) bool {
+		p, err := a.host.provider(name)
+		return err != nil || draining(p) > maxDraining
+	})
 }
 
 func (a *agent) note(f fault) {

@@ -67,8 +67,8 @@ func (a *agent) badSwap(f *fault) {
 	}
 	f.Begin = time.Now()
 	f.Done = f.Begin // the provider is to serve all the while
-	if s, err := a.host.change("swap", f.Provider); err == nil {
-		f.Wrong = fmt.Sprintf("a binary that is bad (%s) was taken: %+v", f.How, s)
+	if _, err := a.host.change("swap", f.Provider); !refusedRightly(f.How, err) {
+		f.Wrong = fmt.Sprintf("not refused for what it is, but: %v", err)
 	}
 	if err := a.world.putGood(f.Provider, number); err != nil {
 		f.Wrong = err.Error()

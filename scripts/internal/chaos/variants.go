@@ -33,6 +33,25 @@ var behaviour = map[string]string{
 	badProtocol: `echo "1|99|unix|/nowhere|grpc|"; exec sleep 60`,
 }
 
+// reasons are what a host must say when it refuses them.
+var reasons = map[string]string{
+	badNoise:    "instead of a handshake",
+	badHang:     "took longer than",
+	badExit:     "exit status 7",
+	badName:     "somebody-else",
+	badProtocol: "incompatible API version",
+	badBytes:    "program",
+	badSum:      "the binary's sha256 is",
+}
+
+// overtaken is what it says instead if the running process dies at that moment.
+const overtaken = "ended meanwhile"
+
+// refusedRightly reports whether the host has seen what is bad.
+func refusedRightly(how string, err error) bool {
+	return err != nil && (strings.Contains(err.Error(), reasons[how]) || strings.Contains(err.Error(), overtaken))
+}
+
 // putGood puts a working binary in a provider's place, with bytes that were never
 // there before, and pins it.
 func (w *world) putGood(name string, number int) error {
