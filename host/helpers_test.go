@@ -27,7 +27,19 @@ func start(t *testing.T, configuration string, env ...string) *host.Host {
 
 func newHost(t *testing.T, configuration string, env ...string) *host.Host {
 	t.Helper()
-	opts := host.Options{
+	opts := testOptions(t, env...)
+	setup, err := host.Parse(t.Context(), "test.hcl", []byte(configuration), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hostOf(t, setup, opts)
+}
+
+// testOptions are for a host on free addresses, with pairs of environment
+// variables.
+func testOptions(t *testing.T, env ...string) host.Options {
+	t.Helper()
+	return host.Options{
 		PluginDir: pluginDir, Listen: "127.0.0.1:0", Admin: "unix:" + socket(t),
 		LookupEnv: func(name string) (string, bool) {
 			for i := 0; i+1 < len(env); i += 2 {
@@ -38,10 +50,11 @@ func newHost(t *testing.T, configuration string, env ...string) *host.Host {
 			return "", false
 		},
 	}
-	setup, err := host.Parse(t.Context(), "test.hcl", []byte(configuration), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+}
+
+// hostOf makes a host that is stopped when the test ends.
+func hostOf(t *testing.T, setup *host.Setup, opts host.Options) *host.Host {
+	t.Helper()
 	h, err := host.New(setup, opts)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,11 @@ type Options struct {
 	// Dev names, by provider, binaries in development: they run as they stand,
 	// whatever the lock file says and without signature, which is logged loudly.
 	Dev map[string]string
+	// Reattach says, by provider, how to reach plugins that somebody else runs in
+	// the SDK's debug mode: the line of JSON that they printed, or the path of a
+	// file with it, which is read at each attempt. The host neither starts nor ends
+	// them. It is logged loudly as well.
+	Reattach map[string]string
 	// Sockets are those that the process was started with, from
 	// [handover.Inherit]; nil for none.
 	Sockets *handover.Sockets
@@ -93,7 +98,7 @@ func New(setup *Setup, opts Options) (*Host, error) {
 func (h *Host) newProvider(p config.Provider, found foundPlugin, server config.Server) *running {
 	r := &running{config: p, path: found.path, missing: found.err, turn: newTurn()}
 	if found.err == nil {
-		if found.binary == nil {
+		if found.binary == nil && found.attach == nil {
 			h.log.Warn("PROVIDER IN DEVELOPMENT: its binary is neither verified nor kept", "provider", p.Name, "path", found.path)
 		}
 		started := plugin.New(found.spec(p, server), h.log)
@@ -119,6 +124,19 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	if err := h.opts.Sockets.Ready(); err != nil {
 		h.log.Warn("cannot say that the host is ready to who started it", "error", err)
+	}
+	return h.startWatch(ctx)
+}
+
+// startWatch looks at the plugins' files from now on, unless the host was stopped
+// meanwhile: its end takes the turn before it waits for what leaves.
+func (h *Host) startWatch(ctx context.Context) error {
+	if err := h.reloading.take(ctx); err != nil {
+		return err
+	}
+	defer h.reloading.give()
+	if h.leaving.life.Err() == nil {
+		h.leaving.wg.Go(func() { h.watch(h.leaving.life) })
 	}
 	return nil
 }
