@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,21 @@ func TestAFloodOfLogLinesIsBounded(t *testing.T) {
 		t.Errorf("%d lines of 100000 were logged", lines)
 	}
 	waitLog(t, out, "lines were thrown away")
+}
+
+func TestAGigabyteOfLogIsReadInBoundedMemory(t *testing.T) {
+	// Not parallel: it looks at the memory of the whole program.
+	p, _ := started(t)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	line := strings.Repeat("all work and no play ", 3000)
+	mustCall(t, p, "e", wish{Do: "stderr", Text: line, Count: logToRead / len(line)})
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.Sys) - int64(before.Sys); grown > 128<<20 {
+		t.Errorf("the host's memory grew by %d MiB", grown>>20)
+	}
+	mustCall(t, p, "e", wish{})
 }
 
 func TestOutputAfterTheHandshakeIsDrained(t *testing.T) {
