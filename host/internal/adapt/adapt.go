@@ -170,6 +170,20 @@ func (l *Limit) bounded(n float64) float64 {
 	return max(min(n, float64(l.cfg.Max)), float64(l.cfg.Min), 1)
 }
 
+// Tell tells set the limit as it is now, for a place where it was overwritten.
+func (l *Limit) Tell() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(int(l.limit))
+}
+
+// Stop ends the limit: attempts that end later move nothing any more.
+func (l *Limit) Stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set = func(int) {}
+}
+
 // Limit is the limit as it is now.
 func (l *Limit) Limit() int {
 	l.mu.Lock()

@@ -99,7 +99,7 @@ func New(cfg Config) *Endpoint {
 	e := &Endpoint{
 		id: cfg.ID, provider: cfg.Provider,
 		backend: cfg.Backend, observer: cfg.Observer,
-		queue: queue.New(limits(&cfg.Policy)),
+		queue: queue.New(queue.Limits{}),
 		stats: stats.New(cfg.Policy.Stats.Recent),
 	}
 	e.SetManifest(cfg.Manifest)
@@ -108,7 +108,7 @@ func New(cfg Config) *Endpoint {
 	e.hasKey.Store(cfg.HasKey)
 	e.settings.Store(newSettings(cfg.Policy, cfg.Model, cfg.Revision, nil))
 	e.pacing = newPacing(cfg.Policy.Limits, e.queue)
-	e.configureAdapt(config.Adapt{}, &cfg.Policy)
+	e.resize(config.Adapt{}, &cfg.Policy)
 	return e
 }
 
@@ -118,8 +118,7 @@ func New(cfg Config) *Endpoint {
 func (e *Endpoint) Reconfigure(policy config.Policy, model string, revision uint64) {
 	before := e.settings.Load()
 	e.settings.Store(newSettings(policy, model, revision, before.retry.Budget()))
-	e.queue.Resize(limits(&policy))
-	e.configureAdapt(before.policy.Adapt, &policy)
+	e.resize(before.policy.Adapt, &policy)
 	e.pacing.configure(policy.Limits)
 	e.key.end()
 	e.breaker.Configure(policy.Breaker)
@@ -142,15 +141,23 @@ func (e *Endpoint) SetHasKey(has bool) {
 	e.key.end()
 }
 
-// configureAdapt turns the adaptive limit on or off. An unchanged one goes on
-// from where it is.
-func (e *Endpoint) configureAdapt(before config.Adapt, policy *config.Policy) {
-	switch l := e.adapt.Load(); {
-	case !policy.Adapt.Enabled:
-		e.adapt.Store(nil)
-	case l != nil && policy.Adapt == before:
-		e.queue.SetConcurrency(l.Limit())
-	default:
+// resize changes the bounds of the queue and turns the adaptive limit on or off.
+// An unchanged one goes on from where it is, without a moment in which the queue
+// has the configured limit instead.
+func (e *Endpoint) resize(before config.Adapt, policy *config.Policy) {
+	bounds, l := limits(policy), e.adapt.Load()
+	if l != nil && policy.Adapt == before {
+		bounds.MaxConcurrent = l.Limit()
+		e.queue.Resize(bounds)
+		l.Tell() // it may have moved meanwhile
+		return
+	}
+	e.adapt.Store(nil)
+	if l != nil {
+		l.Stop()
+	}
+	e.queue.Resize(bounds)
+	if policy.Adapt.Enabled {
 		e.adapt.Store(adapt.New(policy.Adapt, policy.Queue.MaxConcurrent, e.queue.SetConcurrency))
 	}
 }
