@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,7 +150,21 @@ func limitText(l *status.LimitNow) string {
 	if l.Source == "headers" {
 		whose = "announced by the service"
 	}
-	return fmt.Sprintf("%s%s: %.6g of %.6g left, %.3g more a second (%s)", l.Meter, of, l.Level, l.Limit, l.PerSecond, whose)
+	return fmt.Sprintf("%s%s: %s of %s left, %s more a second (%s)", l.Meter, of, level(l.Level), figure(l.Limit), figure(l.PerSecond), whose)
+}
+
+// level writes what is left of a limit, by tenths and rounded down: what is not
+// quite there is not there.
+func level(n float64) string {
+	return strconv.FormatFloat(math.Floor(n*10+1e-6)/10, 'f', -1, 64)
+}
+
+// figure writes a number with three digits, or as many as it has before the point.
+func figure(n float64) string {
+	if n >= 100 {
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(n, 'g', 3, 64)
 }
 
 // timeLeft is the time from now to a moment, at least 0.

@@ -27,7 +27,7 @@ func TestAnExplanationShowsTheVerdictFirstAndThenEachPolicy(t *testing.T) {
 		Circuit: status.Circuit{State: status.CircuitOpen, Since: noon.Add(-time.Second), Failures: 8, Total: 11, RetryAt: &retryAt, Trips: 2,
 			History: []status.Transition{{At: noon.Add(-time.Second), From: status.CircuitClosed, To: status.CircuitOpen, Reason: "8 of 11 failed"}}},
 		Retry:  status.RetryNow{Max: 3, Tokens: 4.125, Capacity: 10},
-		Limits: []status.LimitNow{{Meter: "requests", Source: "config", Limit: 600, Level: 480, PerSecond: 10}, {Model: "large", Meter: "tokens", Source: "headers", Limit: 160000, Level: 99.5, PerSecond: 2666.67}},
+		Limits: []status.LimitNow{{Meter: "requests", Source: "config", Limit: 600, Level: 480.97, PerSecond: 10}, {Model: "large", Meter: "tokens", Source: "headers", Limit: 160000, Level: 99.5, PerSecond: 2666.67}},
 		Adapt:  &status.AdaptNow{Limit: 12, Base: 180 * time.Millisecond, Median: 210 * time.Millisecond, Reason: "steady"},
 		Hedge:  &status.HedgeNow{Delay: 820 * time.Millisecond, Tokens: 4.2, Sent: 12, Won: 7},
 		Gate:   &status.GateNow{Until: noon.Add(3 * time.Second), Why: "the service asked for it"},
@@ -46,8 +46,8 @@ circuit   open since 11:59:59: 8 of 11 attempts failed in the window; opened 2 t
           a probe may pass in 7.2s
           11:59:59  closed to open: 8 of 11 failed
 retry     up to 3 more attempts; 4.12 of 10 tokens of the budget are left
-limits    requests: 480 of 600 left, 10 more a second (configured)
-          tokens of large: 99.5 of 160000 left, 2.67e+03 more a second (announced by the service)
+limits    requests: 480.9 of 600 left, 10 more a second (configured)
+          tokens of large: 99.5 of 160000 left, 2667 more a second (announced by the service)
 adapt     12 at once; first token after 210ms, 180ms without load: steady
 hedge     after 820ms; 4.2 second attempts are left; 12 sent, 7 of them answered first
 `
