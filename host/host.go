@@ -136,7 +136,7 @@ func (h *Host) startWatch(ctx context.Context) error {
 	}
 	defer h.reloading.give()
 	if h.leaving.life.Err() == nil {
-		h.leaving.wg.Go(func() { h.watch(h.leaving.life) })
+		h.leaving.wg.Go(h.watch(h.leaving.life))
 	}
 	return nil
 }

@@ -22,27 +22,36 @@ const (
 )
 
 // watch looks at the providers' binaries while server.watch is on, until ctx ends,
-// and swaps those that were replaced.
-func (h *Host) watch(ctx context.Context) {
+// and swaps those that were replaced since it was called. It is run by the function
+// that it returns.
+func (h *Host) watch(ctx context.Context) (run func()) {
 	w := &watcher{swap: func(name string) error { return h.swapWatched(ctx, name) }, log: h.log.Named("watch"), seen: make(map[string]*sighting)}
-	defer w.swaps.Wait()
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		s := h.state.Load()
-		if !s.config.Server.Watch {
-			clear(w.seen) // what happens meanwhile is not looked at later
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(s.plugins)) {
-			if p := s.plugins[name]; p.Provider != nil && h.opts.Dev[name] == "" {
-				w.look(time.Now(), name, look(p.path, s.config.Server.LockFile))
+	h.lookAll(w)
+	return func() {
+		defer w.swaps.Wait()
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				h.lookAll(w)
 			}
+		}
+	}
+}
+
+// lookAll takes a look at all providers' files.
+func (h *Host) lookAll(w *watcher) {
+	s := h.state.Load()
+	if !s.config.Server.Watch {
+		clear(w.seen) // what happens meanwhile is not looked at later
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.plugins)) {
+		if p := s.plugins[name]; p.Provider != nil && h.opts.Dev[name] == "" {
+			w.look(time.Now(), name, look(p.path, s.config.Server.LockFile))
 		}
 	}
 }

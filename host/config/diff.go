@@ -212,11 +212,8 @@ func hidden(text string) string {
 
 // shown is a value as text, "" if there is none.
 func shown(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case time.Duration:
-		return `"` + v.String() + `"`
+	if d, ok := v.(time.Duration); ok {
+		v = schema.DurationValue(d)
 	}
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
