@@ -1,6 +1,9 @@
 package queue
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Pacer says when a request may be sent. It is asked under the queue's lock, in
 // the order in which requests wait: Take returns 0 if the request may go now,
@@ -37,6 +40,7 @@ func (q *Queue) paced(t *Ticket, now time.Duration) bool {
 	if q.pace.until == nil {
 		q.pace.until = make(map[string]time.Duration)
 	}
+	q.prune()
 	q.pace.until[t.Model] = now + wait
 	q.arm(now+wait, now)
 	return false
@@ -60,6 +64,21 @@ func (q *Queue) Wake() {
 		return
 	}
 	q.askAgain(q.now(time.Time{}))
+}
+
+// maxIdlePaces bounds the models that are kept though none of their requests
+// waits: callers can ask for any name.
+const maxIdlePaces = 64
+
+// prune forgets models for which nobody waits, if there are many: as long as the
+// queue is never empty nothing else does. q.mu is held.
+func (q *Queue) prune() {
+	if len(q.pace.until) <= q.waiting.len+maxIdlePaces {
+		return
+	}
+	awaited := make(map[string]bool, q.waiting.len)
+	q.waiting.each(func(w *waiter) { awaited[w.Model] = true })
+	maps.DeleteFunc(q.pace.until, func(model string, _ time.Duration) bool { return !awaited[model] })
 }
 
 // askAgain asks the pacer again for all who wait. q.mu is held.

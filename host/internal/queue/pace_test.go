@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -191,3 +192,31 @@ func TestAPriorityThatIsOwedATurnButOverItsPaceHoldsUpNoOther(t *testing.T) {
 		q.Close()
 	})
 }
+
+func TestModelsThatNobodyWaitsForAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 1})
+		q.SetPacer(always(time.Hour))
+		first := ask(t.Context(), q, Ticket{Model: "first"}) // the queue is not empty, and full
+		for i := range 1000 {
+			ask(t.Context(), q, Ticket{Model: strconv.Itoa(i)})
+		}
+		q.mu.Lock()
+		kept, waits := len(q.pace.until), q.pace.until["first"] > 0
+		q.mu.Unlock()
+		if kept > 2+maxIdlePaces || !waits || first.done() {
+			t.Errorf("%d models are kept, that of who waits: %v", kept, waits)
+		}
+		q.Close()
+	})
+}
+
+// always is a pacer that lets nobody go.
+type always time.Duration
+
+// Take is asked by the queue.
+func (a always) Take(time.Time, string, int64) time.Duration { return time.Duration(a) }
+
+// Return is for slots with which nothing was sent.
+func (always) Return(time.Time, string, int64) {}
