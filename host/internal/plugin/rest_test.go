@@ -126,6 +126,26 @@ func TestAProviderThatCrashesTooOftenIsQuarantinedUntilItIsRestarted(t *testing.
 	mustCall(t, p, "e", wish{})
 }
 
+func TestAChangeBeginsWithoutCrashes(t *testing.T) {
+	t.Parallel()
+	p, _ := newProvider(t, testSpec(t))
+	p.pauses = func(time.Duration) time.Duration { return time.Millisecond }
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(2) {
+		kill9(t, p)
+		waitGeneration(t, p, n+2)
+	}
+	if n := p.Status(false).Crashes; n != 2 {
+		t.Fatalf("%d crashes, want 2", n)
+	}
+	swap(t, p, Change{Spec: testSpec(t, "GOMAXPROCS", "1")})
+	if n := p.Status(false).Crashes; n != 0 {
+		t.Errorf("what runs now is said to have crashed %d times", n)
+	}
+}
+
 func TestAFailedProviderIsMendedByAChange(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)

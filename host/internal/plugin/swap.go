@@ -264,6 +264,7 @@ func (s *supervisor) adopt(wanted Spec, o order, before []replacedEndpoint, onTr
 			s.letGo(dropped.spec.Binary)
 		}
 		s.crashes.forget()
+		s.noteCrashes()
 		if onTrial && wanted.Trial > 0 && !o.back {
 			s.trial = &trial{until: time.Now().Add(wanted.Trial)}
 		}

@@ -28,22 +28,30 @@ type options struct {
 	json     bool
 }
 
-func main() {
-	o, err := parse(os.Args[1:], os.Stderr)
+func main() { os.Exit(program(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// program returns 0 if no rule was broken, 1 if one was or there is no result, 2
+// for wrong flags.
+func program(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(2)
+		_, _ = fmt.Fprintln(stderr, "chaos:", err)
+		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	r, err := run(ctx, o)
+	if err == nil {
+		err = r.write(stdout, o.json)
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(1)
+		_, _ = fmt.Fprintln(stderr, "chaos:", err)
+		return 1
 	}
-	if err := r.write(os.Stdout, o.json); err != nil || len(r.Violations) > 0 {
-		os.Exit(1)
+	if len(r.Violations) > 0 {
+		return 1
 	}
+	return 0
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
