@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/backplane-dev/backplane/host/internal/pace"
 	"github.com/backplane-dev/backplane/host/internal/queue"
 	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // pacing is the endpoint's pacer and its way into the queue. The queue asks it
@@ -71,6 +73,20 @@ func (a *attempt) settle(err *provider.Error, usage *provider.Usage, now time.Ti
 	}
 	p.pacer.Settle(now, a.r.report.Model, a.r.tokens, usage)
 	p.queue.Wake()
+}
+
+// tellPace says in the error of a request whose time passed in the queue, or would
+// have passed there, which rate keeps it there, if one does, and when one can go.
+func (r *run) tellPace(err *provider.Error, now time.Time) *provider.Error {
+	if err.Code != provider.CodeTimeout && err.Code != provider.CodeQueueFull || r.ownKey() || !r.e.pacing.on.Load() {
+		return err
+	}
+	if limit, wait := r.e.pacing.pacer.Limiting(now, r.report.Model, r.tokens); wait > 0 {
+		err.RetryAfter = max(err.RetryAfter, wait)
+		err.Message += fmt.Sprintf("; the limit of %s lets one go in %s",
+			limit, schema.FormatDuration(wait.Round(time.Millisecond)))
+	}
+	return err
 }
 
 // perhapsUsed reports whether a service may have worked on a request that failed

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -201,6 +202,58 @@ func TestARequestThatIsNotSentAfterItsWaitIsNotBooked(t *testing.T) {
 		}
 		if level := e.Explain().Limits[0].Level; level < 5 || level > 5.1 {
 			t.Errorf("%.2f requests are left of 6, want 5: one was sent", level)
+		}
+	})
+}
+
+func TestWhomARateKeepsForTooLongIsToldTheRate(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := alone()
+		policy.Timeout, policy.Queue.Overload = 4500*time.Millisecond, config.OverloadNone
+		policy.Limits.RequestsPerMinute = 20 // two at once, then one in 3 s
+		e, _ := build(policy, script(func(int) error { return nil }))
+		codes := make(map[provider.Code]int)
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for n := range 10 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(n/5) * time.Second) // five now, five a second later
+				_, _, err := e.Call(t.Context(), chat(), How{})
+				if err == nil {
+					return
+				}
+				got := provider.AsError(err)
+				if want := "; the limit of 20 requests in 1m (limits) lets one go in "; !strings.Contains(got.Message, want) || got.RetryAfter <= 0 || got.RetryAfter > 10*time.Second {
+					t.Errorf("%q, retry after %s", got.Message, got.RetryAfter)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				codes[got.Code]++
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if codes[provider.CodeTimeout] == 0 {
+			t.Errorf("refused with %v, want some that waited in vain", codes)
+		}
+	})
+}
+
+func TestWhomARateWouldKeepForTooLongIsToldAtTheDoor(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		policy := alone()
+		policy.Timeout = 5 * time.Second
+		policy.Limits.RequestsPerMinute = 6 // one at once, the next in 10 s
+		e, _ := build(policy, script(func(int) error { return nil }))
+		if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := e.Call(t.Context(), chat(), How{})
+		got := wantCode(t, err, provider.CodeQueueFull)
+		if want := "; the limit of 6 requests in 1m (limits) lets one go in 10s"; !strings.HasSuffix(got.Message, want) || got.RetryAfter != 10*time.Second {
+			t.Errorf("%q, retry after %s", got.Message, got.RetryAfter)
 		}
 	})
 }

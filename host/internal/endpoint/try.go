@@ -150,11 +150,11 @@ func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provid
 	switch {
 	case err == nil:
 	case errors.Is(err, queue.ErrLeft):
-		return slot, now, r.left(r.scope, inQueue)
+		return slot, now, r.tellPace(r.left(r.scope, inQueue), now)
 	case errors.Is(err, queue.ErrBusy):
 		return slot, now, errBusy()
 	default:
-		return slot, now, provider.AsError(err)
+		return slot, now, r.tellPace(provider.AsError(err), now)
 	}
 	if !r.deadline.IsZero() && !now.Before(r.deadline) {
 		r.giveBack(slot, now)

@@ -28,6 +28,7 @@
 package pace
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ import (
 	"github.com/backplane-dev/backplane/host/internal/route"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/schema"
 )
 
 // Pacer keeps an endpoint's rates. It is safe for concurrent use.
@@ -176,6 +178,27 @@ func (p *Pacer) Refused(now time.Time, model string) {
 		b.advance(now)
 		b.level = min(b.level, 0)
 	}
+}
+
+// Limiting returns the limit for which such a request would have to wait the
+// longest, and how long; 0 if it could go now.
+func (p *Pacer) Limiting(now time.Time, model string, estimate int64) (limit string, wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.model(model, now)
+	cost := m.cost(estimate)
+	for _, s := range []struct {
+		*set
+		whose string
+	}{{&p.own, "(limits)"}, {&m.own, "of this model (limits)"}, {&m.announced, "of this model, as the service announced"}} {
+		for i := range s.set {
+			if d := s.set[i].wait(cost[i], now); d > wait {
+				wait = d
+				limit = fmt.Sprintf("%.0f %s in %s %s", s.set[i].limit, names[i], schema.FormatDuration(s.set[i].period), s.whose)
+			}
+		}
+	}
+	return limit, wait
 }
 
 // Explain returns the limits and their levels, those of the configuration
