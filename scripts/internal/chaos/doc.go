@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command chaos runs a host with three providers under load, harms the processes
 // of two of them every second, and judges what the callers saw: every request
 // must end in exactly one answer, streams must be whole or end with an error, the

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -5,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,35 +51,47 @@ func (w *world) startHost(ctx context.Context) (*host, error) {
 	}
 	h := &host{control: newControl(w.socket()), cmd: cmd, exited: make(chan struct{})}
 	ready := make(chan string, 1)
-	go func() {
-		lines := bufio.NewScanner(stdout)
-		for lines.Scan() {
-			fields := strings.Fields(lines.Text())
-			switch {
-			case len(fields) == 2 && fields[0] == "HTTP":
-				h.base = fields[1]
-			case len(fields) > 0 && strings.HasPrefix(fields[0], "ready"):
-				ready <- lines.Text()
-			}
+	go h.watch(stdout, ready)
+	if err := h.awaitReady(ctx, ready); err != nil {
+		return nil, fmt.Errorf("%w; its log is %s", err, log.Name())
+	}
+	return h, nil
+}
+
+// watch reads what the host prints, and reaps it.
+func (h *host) watch(stdout io.Reader, ready chan<- string) {
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		switch {
+		case len(fields) == 2 && fields[0] == "HTTP":
+			h.base = fields[1]
+		case len(fields) > 0 && strings.HasPrefix(fields[0], "ready"):
+			ready <- strings.TrimSpace(lines.Text())
 		}
-		h.err = cmd.Wait()
-		close(h.exited)
-	}()
+	}
+	h.err = h.cmd.Wait()
+	close(h.exited)
+}
+
+// awaitReady waits for a host that has all its providers. One that has not is
+// ended.
+func (h *host) awaitReady(ctx context.Context, ready <-chan string) error {
 	select {
 	case line := <-ready:
-		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "ready;") {
-			_ = h.stop()
-			return nil, fmt.Errorf("the host is %q; its log is %s", line, log.Name())
+		if strings.HasPrefix(line, "ready;") {
+			return nil
 		}
-		return h, nil
+		_ = h.stop()
+		return fmt.Errorf("the host is %q", line)
 	case <-h.exited:
-		return nil, fmt.Errorf("the host ended at its start: %w; its log is %s", h.err, log.Name())
+		return fmt.Errorf("the host ended at its start: %w", h.err)
 	case <-time.After(startWait):
 	case <-ctx.Done():
 	}
-	_ = cmd.Process.Kill() // nothing else would help
+	_ = h.cmd.Process.Kill() // nothing else would help
 	<-h.exited
-	return nil, errors.New("the host did not become ready")
+	return errors.New("the host did not become ready")
 }
 
 // stop asks the host to end and waits for it.
