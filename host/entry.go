@@ -98,10 +98,13 @@ func (e *entry) upToDate() *entry {
 // endpoint is opened with the next.
 func (e *entry) open(ctx context.Context) error {
 	diags, err := e.plugin.OpenEndpoint(ctx, e.pluginConfig())
+	what := "does not open it"
 	if schema.HasErrors(diags) {
-		err = &provider.ConfigError{Diagnostics: diags}
+		err, what = &provider.ConfigError{Diagnostics: diags}, "refuses the settings"
+	}
+	if err != nil && !isUnavailable(err) {
 		e.refused.Store(&provider.Error{Code: provider.CodePluginUnavailable, Source: provider.SourceHost, Cause: err,
-			Message: fmt.Sprintf("endpoint %q is not open, its provider refuses the settings: %s", e.config.ID, err)})
+			Message: fmt.Sprintf("endpoint %q is not open, its provider %s: %s", e.config.ID, what, err)})
 	}
 	return err
 }

@@ -55,8 +55,9 @@ type endpointStep struct {
 	now    *entry // nil if there is none
 	want   config.Endpoint
 	origin string // of the endpoint afterwards
-	// open is set if the plugin must be told.
-	open bool
+	// open is set if the plugin must be told; again if it has refused the endpoint
+	// until now, so that no process has it.
+	open, again bool
 }
 
 // read reads a configuration and asks the binaries that it names.
@@ -207,6 +208,7 @@ func (p *plan) compareEndpoint(cfg config.Endpoint) *endpointStep {
 	case len(s.Differences) > 0:
 		s.Action, s.open = status.ActionChange, s.now.needsOpen(cfg)
 	}
+	p.compareRefused(s)
 	switch {
 	case s.now.origin == originAPI:
 		s.Note = "it was created through the admin API; the file's takes its place"
@@ -217,6 +219,21 @@ func (p *plan) compareEndpoint(cfg config.Endpoint) *endpointStep {
 		s.Note = "it was changed through the admin API"
 	}
 	return s
+}
+
+// compareRefused settles what becomes of an endpoint that its plugin has refused:
+// with other settings, or in another process, it is worth another try.
+func (p *plan) compareRefused(s *endpointStep) {
+	refused := s.now.refused.Load()
+	swapped := p.provider(s.want.Provider).Action == status.ActionSwap
+	switch {
+	case refused == nil || s.Action == status.ActionReplace:
+	case s.open || swapped:
+		s.Action, s.open, s.again = status.ActionChange, true, true
+		s.Note = "its provider has refused it until now"
+	default:
+		s.Problem = refused.Message
+	}
 }
 
 // compareOther settles what becomes of an endpoint that is not in the file.

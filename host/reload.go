@@ -168,7 +168,7 @@ func (s *providerStep) fail(err error) {
 func (r *reload) changedOf(name string) []provider.EndpointConfig {
 	var changed []provider.EndpointConfig
 	for _, s := range r.endpoints {
-		if s.Action == status.ActionChange && s.open && s.want.Provider == name {
+		if s.Action == status.ActionChange && s.open && !s.again && s.want.Provider == name {
 			changed = append(changed, pluginConfig(s.want, s.now.revision+1))
 		}
 	}
@@ -201,7 +201,7 @@ func (r *reload) prepare(ctx context.Context, s *endpointStep) *endpointOutcome 
 	switch {
 	case s.Action == status.ActionCreate, s.Action == status.ActionReplace:
 		r.create(ctx, o)
-	case s.Action == status.ActionChange && s.open && owner.Action == status.ActionSwap:
+	case s.Action == status.ActionChange && s.open && !s.again && owner.Action == status.ActionSwap:
 		if o.skip = owner.Problem != ""; o.skip {
 			s.Problem = "its provider was not swapped, so it stays as it is"
 		}

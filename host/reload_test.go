@@ -238,3 +238,34 @@ func TestTheWatchSwapsWhatIsPinned(t *testing.T) {
 	})
 	s.wantSays(t, "one", "2.0.0 hello calm new")
 }
+
+func TestAnEndpointThatWasRefusedIsOpenedOnceItCanBe(t *testing.T) {
+	t.Parallel()
+	const refused = "provider \"versions\" { path = \"plugin\" }\nendpoint \"one\" { provider = \"versions\" }\n"
+	s := &site{dir: t.TempDir()}
+	s.place(t, version(t, "4.0.0", "open"))
+	s.write(t, refused)
+	s.Host = s.host(t)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.reload(t); find(p, status.StepEndpoint, "one").Problem == "" || p.Changes() != 0 {
+		t.Errorf("plan %+v", p)
+	}
+	s.place(t, version(t, "1.0.0", ""))
+	if _, err := s.SwapProvider(t.Context(), "versions"); err != nil {
+		t.Fatal(err)
+	}
+	s.wantSays(t, "one", "1.0.0 hello calm")
+
+	// By a reload, too.
+	s.write(t, refused+"endpoint \"two\" {\n  provider = \"versions\"\n  settings { word = \"refused\" }\n}\n")
+	if p := s.reload(t); !strings.Contains(find(p, status.StepEndpoint, "two").Problem, "It is refused.") {
+		t.Errorf("plan %+v", p)
+	}
+	s.write(t, refused+"endpoint \"two\" {\n  provider = \"versions\"\n  settings { word = \"fine\" }\n}\n")
+	if p := s.reload(t); p.Problems() != 0 {
+		t.Errorf("plan %+v", p)
+	}
+	s.wantSays(t, "two", "1.0.0 fine calm")
+}

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
-
 	"maps"
+	"slices"
 
 	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/host/internal/plugin"
@@ -63,7 +62,33 @@ func (h *Host) changeProvider(ctx context.Context, name string, do func(*running
 	if err != nil {
 		return swap, conflict("%w", err)
 	}
+	h.tryRefused(ctx, name)
 	return swap, nil
+}
+
+// tryRefused opens the endpoints of the file that the provider has refused until
+// now: its new process may think better of them.
+func (h *Host) tryRefused(ctx context.Context, name string) {
+	s := h.state.Load()
+	for _, e := range s.of(name) {
+		if e.refused.Load() == nil {
+			continue
+		}
+		read, err := h.resolve(s.manifests())
+		if err != nil {
+			continue // told already: it is why the endpoint is refused
+		}
+		i := slices.IndexFunc(read.Endpoints, func(r config.Endpoint) bool { return r.ID == e.config.ID })
+		if i < 0 || e.patched {
+			continue
+		}
+		next := e.changed(read.Endpoints[i], e.revision+1)
+		if err := next.open(ctx); err != nil {
+			h.log.Error("endpoint did not open", "endpoint", e.config.ID, "error", h.placed(e.config.ID, err))
+		}
+		next.apply()
+		h.changeEndpoints(func(endpoints map[string]*entry) { endpoints[e.config.ID] = next })
+	}
 }
 
 // conflict is the error for a change that cannot be made as things are. The end of
