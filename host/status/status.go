@@ -89,6 +89,9 @@ type Stats struct {
 	// QueuedBytes are the bodies of queued requests.
 	QueuedBytes int64 `json:"queued_bytes"`
 
+	// Times of the requests that were sent to the plugin or had to wait. Those that
+	// were refused at once are left out: with them an endpoint whose circuit is open
+	// would seem to be the fastest.
 	QueueWait        Quantiles `json:"queue_wait"`
 	Latency          Quantiles `json:"latency"`
 	TimeToFirstToken Quantiles `json:"time_to_first_token"`
@@ -246,6 +249,9 @@ type Provider struct {
 	TrialUntil *time.Time `json:"trial_until,omitempty"`
 	// LastSwap is the latest change, nil if there was none.
 	LastSwap *Swap `json:"last_swap,omitempty"`
+	// Development says in words that the provider runs in development, and what is
+	// therefore not done for it; "" if it does not.
+	Development string `json:"development,omitempty"`
 	// Log holds the latest lines that the process wrote to standard error.
 	Log []string `json:"log,omitempty"`
 	// Manifest is nil if the plugin could not be asked.

@@ -30,6 +30,7 @@ func (r *run) record(err *provider.Error, usage *provider.Usage) {
 	}
 	report := &r.report
 	result := stats.Result{
+		Refused: report.Attempts == 0 && report.QueueWait == 0,
 		Latency: report.Total, QueueWait: report.QueueWait, FirstToken: r.firstToken, Usage: usage,
 	}
 	if err != nil {

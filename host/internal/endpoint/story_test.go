@@ -200,3 +200,21 @@ func TestARequestThatEndsTwoProcessesIsNotGivenAThird(t *testing.T) {
 		}
 	})
 }
+
+func TestRefusalsDoNotMakeAnEndpointSeemFast(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		e, _ := build(alone(), &fake{call: work(2 * time.Second)})
+		if _, _, err := e.Call(t.Context(), chat(), How{}); err != nil {
+			t.Fatal(err)
+		}
+		e.OpenCircuit("for a look", 0)
+		for range 9 {
+			_, _, err := e.Call(t.Context(), chat(), How{})
+			wantCode(t, err, provider.CodeCircuitOpen)
+		}
+		if s := e.Stats(); s.Requests != 10 || s.Latency.Count != 1 || s.QueueWait.Count != 1 || s.Latency.P50 < 2 {
+			t.Errorf("%d requests, latency %+v, wait %+v; want the times of one", s.Requests, s.Latency, s.QueueWait)
+		}
+	})
+}

@@ -57,7 +57,10 @@ func (r *Recorder) Begin(at time.Time) *Counters {
 // Result is how a request ended.
 type Result struct {
 	// Code is "" for success.
-	Code      provider.Code
+	Code provider.Code
+	// Refused is true if the request was neither sent nor made to wait: its times
+	// say nothing and are not counted.
+	Refused   bool
 	Latency   time.Duration
 	QueueWait time.Duration
 	// FirstToken is the time to the first chunk; 0 for what is not a stream and
@@ -92,8 +95,10 @@ func (c *Counters) Attempt(number int) {
 // End counts the end of a request.
 func (c *Counters) End(r Result) {
 	c.ending.Add(1)
-	c.latency.add(r.Latency)
-	c.queueWait.add(r.QueueWait)
+	if !r.Refused {
+		c.latency.add(r.Latency)
+		c.queueWait.add(r.QueueWait)
+	}
 	if r.FirstToken > 0 {
 		c.firstToken.add(r.FirstToken)
 	}
