@@ -180,6 +180,26 @@ func TestAServerOutlivesItsPluginOnlyForTheNext(t *testing.T) {
 	managedtest.Eventually(t, "server and child end", gone(server, child))
 }
 
+func TestAReplacedPluginThatCrashesFindsItsServerAgain(t *testing.T) {
+	t.Parallel()
+	dir, port, binary := managedtest.Dir(t), managedtest.FreePort(t), build(t)
+	old, _, oldHost := run(t, binary)
+	openManaged(t, old, port, dir)
+	server, _ := processes(t, old)
+	fresh, cmd, _ := run(t, binary)
+	openManaged(t, fresh, port, dir)
+	oldHost.Kill()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // until the next one is started
+	last, _, _ := run(t, binary)
+	openManaged(t, last, port, dir)
+	if now, _ := processes(t, last); now != server {
+		t.Errorf("the model was loaded again: %d after %d", now, server)
+	}
+}
+
 func TestTheServersEndIsSeenAlsoIfItsKeeperIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := managedtest.Dir(t)

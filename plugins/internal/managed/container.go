@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -56,6 +57,21 @@ func (c *containers) launch(ctx context.Context, progress func(string)) (instanc
 	}
 	cl.done()
 	return i, nil
+}
+
+// runs implements [launcher]. The engine is asked only where the plugin has
+// started such a server before.
+func (c *containers) runs(ctx context.Context) bool {
+	cl := claim{dir: runtimePath(c.cfg.RuntimeDir), id: c.spec.id()}
+	if _, err := os.Stat(cl.leasePath()); err != nil {
+		return false
+	}
+	e := newEngine(c.spec.Container.DockerHost)
+	defer e.client.CloseIdleConnections()
+	list, err := e.list(ctx, c.spec.address())
+	return err == nil && slices.ContainsFunc(list, func(l listed) bool {
+		return l.State == "running" && l.Labels[labelID] == cl.id && l.Labels[labelUser] == strconv.Itoa(os.Getuid())
+	})
 }
 
 // claimed finds the container or starts one; neither a container nor an error

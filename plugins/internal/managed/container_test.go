@@ -125,6 +125,21 @@ func TestAContainerEndsWithItsLastEndpointAndIsRemoved(t *testing.T) {
 	managedtest.Eventually(t, "the container is removed", func() bool { return len(d.All()) == 0 })
 }
 
+func TestAContainerThatNobodyCallsIsTakenOverToo(t *testing.T) {
+	t.Parallel()
+	l, d := newLab(t), managedtest.NewDocker(t, image)
+	l.mustOpen(t, "e", l.contained(t, d, nil))
+	l.mustCall(t, "e", provider.OpChat, chat)
+	fresh := l.another(t)
+	fresh.mustOpen(t, "e", fresh.contained(t, d, nil))
+	if err := l.CloseEndpoint(t.Context(), "e"); err != nil {
+		t.Fatal(err)
+	}
+	if st := fresh.await(t, "e", managed.Ready); !st.Found || len(d.Running()) != 1 {
+		t.Errorf("got %+v of %d containers that run", st, len(d.Running()))
+	}
+}
+
 func TestAContainerLeftByAKilledPluginIsTakenOver(t *testing.T) {
 	t.Parallel()
 	l, d := newLab(t), managedtest.NewDocker(t, image)

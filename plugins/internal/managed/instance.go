@@ -10,6 +10,8 @@ type launcher interface {
 	// launch returns once the server has been started; whether it answers is not
 	// its business. progress is told what takes long.
 	launch(ctx context.Context, progress func(string)) (instance, error)
+	// runs reports whether another process of the plugin has it running.
+	runs(ctx context.Context) bool
 }
 
 // instance is a server that was started, or found.

@@ -3,6 +3,7 @@
 package managed
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -197,6 +198,23 @@ func (k *keeper) watchLease() {
 	}
 }
 
+// unused reports whether the lease that was given back was the last. Otherwise it
+// says nothing of the end of the others, who may still crash. The watch has the
+// lock for a moment itself.
+func (k *keeper) unused(ctx context.Context) bool {
+	for range 10 {
+		l, err := tryLock(k.task.Lease, exclusive)
+		if l != nil {
+			l.release()
+			return true
+		}
+		if err != nil || sleep(ctx, 5*time.Millisecond) != nil {
+			return false
+		}
+	}
+	return false
+}
+
 func (k *keeper) watchSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -225,10 +243,12 @@ func (k *keeper) handler() http.Handler {
 		case <-r.Context().Done():
 		}
 	})
-	mux.HandleFunc("POST /release", func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case k.released <- struct{}{}:
-		default:
+	mux.HandleFunc("POST /release", func(w http.ResponseWriter, r *http.Request) {
+		if k.unused(r.Context()) {
+			select {
+			case k.released <- struct{}{}:
+			default:
+			}
 		}
 		k.answer(w, k.snapshot())
 	})

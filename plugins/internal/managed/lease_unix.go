@@ -19,18 +19,22 @@ import (
 // lockPoll is the time between two tries at a lock that another has.
 const lockPoll = 50 * time.Millisecond
 
+// runtimePath is where locks and sockets are.
+func runtimePath(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	uid := strconv.Itoa(os.Getuid())
+	if own := filepath.Join("/run/user", uid); owned(own) == nil {
+		return filepath.Join(own, "backplane")
+	}
+	return filepath.Join("/tmp", "backplane-"+uid)
+}
+
 // runtimeDir is the directory of locks and sockets. It must be the user's alone:
 // whoever can write there could have servers stopped.
 func runtimeDir(configured string) (string, error) {
-	dir := configured
-	if dir == "" {
-		uid := strconv.Itoa(os.Getuid())
-		if own := filepath.Join("/run/user", uid); owned(own) == nil {
-			dir = filepath.Join(own, "backplane")
-		} else {
-			dir = filepath.Join("/tmp", "backplane-"+uid)
-		}
-	}
+	dir := runtimePath(configured)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", cannot("make the directory for locks, %w; %s", err, orOther(err))
 	}

@@ -20,3 +20,5 @@ type nowhere struct{}
 func (nowhere) launch(context.Context, func(string)) (instance, error) {
 	return nil, provider.Errorf(provider.CodeUnsupported, "servers can be started on Unix systems alone; start it yourself and set server.mode to \"attach\"")
 }
+
+func (nowhere) runs(context.Context) bool { return false }

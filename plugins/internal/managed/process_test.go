@@ -374,6 +374,31 @@ func TestTheNextGenerationTakesTheServerOver(t *testing.T) {
 	managedtest.Eventually(t, "the process ends", func() bool { return !alive(first.PID) })
 }
 
+func TestAServerThatNobodyCallsIsTakenOverToo(t *testing.T) {
+	t.Parallel()
+	for _, autostart := range []string{"open", "first_use", "manual"} {
+		t.Run(autostart, func(t *testing.T) {
+			t.Parallel()
+			old := newLab(t)
+			block := old.block(t, plugintest.Settings{"autostart": autostart})
+			old.mustOpen(t, "e", block)
+			old.mustCall(t, "e", managed.OpStart, `{"wait":true}`)
+			first := old.status(t, "e")
+			fresh := old.another(t)
+			fresh.mustOpen(t, "e", block)
+			if err := old.CloseEndpoint(t.Context(), "e"); err != nil { // at once, as in a swap without requests
+				t.Fatal(err)
+			}
+			if st := fresh.await(t, "e", managed.Ready); st.PID != first.PID || !st.Found {
+				t.Errorf("the next generation has %+v", st)
+			}
+			if n := len(managedtest.Starts(t, old.starts)); n != 1 {
+				t.Errorf("there were %d starts", n)
+			}
+		})
+	}
+}
+
 func TestAStopByOneGenerationIsNoCrashForTheOther(t *testing.T) {
 	t.Parallel()
 	old := newLab(t)

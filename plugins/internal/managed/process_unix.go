@@ -58,6 +58,14 @@ func (p *processes) launch(ctx context.Context, progress func(string)) (instance
 	return i, nil
 }
 
+// runs implements [launcher]: the keeper knows.
+func (p *processes) runs(ctx context.Context) bool {
+	i := newProcess(&claim{dir: runtimePath(p.cfg.RuntimeDir), id: p.spec.id()})
+	defer i.client.CloseIdleConnections()
+	state, err := i.ask(ctx, http.MethodGet, "/state")
+	return err == nil && state.ID == i.claim.id && state.Exited == ""
+}
+
 // claimed finds the server or starts it; neither a server nor an error means
 // that somebody else's is there.
 func (p *processes) claimed(ctx context.Context, c *claim, progress func(string)) (*process, error) {

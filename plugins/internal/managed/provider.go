@@ -70,7 +70,7 @@ func (p *managing) Open(ctx context.Context, in provider.EndpointConfig) (provid
 	if e.inner, err = p.inner.Open(ctx, own); err != nil {
 		return nil, err
 	}
-	if err := p.attach(e, &cfg, in); err != nil {
+	if err := p.attach(ctx, e, &cfg, in); err != nil {
 		_ = e.Close() // it was not used
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (p *managing) Open(ctx context.Context, in provider.EndpointConfig) (provid
 }
 
 // attach gives the endpoint its server.
-func (p *managing) attach(e *endpoint, cfg *config, in provider.EndpointConfig) error {
+func (p *managing) attach(ctx context.Context, e *endpoint, cfg *config, in provider.EndpointConfig) error {
 	var common struct {
 		BaseURL string `json:"base_url"`
 		Hosted  bool   `json:"hosted"`
@@ -103,6 +103,7 @@ func (p *managing) attach(e *endpoint, cfg *config, in provider.EndpointConfig) 
 		return err
 	}
 	e.server = &local{server: s, close: func() { p.pool.close(e.id, s) }}
+	s.takeOver(ctx)
 	if cfg.Autostart == startOpen {
 		s.start()
 	}

@@ -123,6 +123,33 @@ func (s *server) startLocked() {
 	}()
 }
 
+// takeOverTime bounds the wait for a server that runs already: its keeper answers
+// in a moment, and so does an engine that is well.
+const takeOverTime = 2 * time.Second
+
+// takeOver supervises a server that another process of the plugin has running,
+// whatever begins it otherwise: when the plugin is replaced, the server would end
+// with its old process, and the next call wait until the model is loaded again.
+// It returns once the server is held here.
+func (s *server) takeOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, takeOverTime)
+	defer cancel()
+	if !s.launcher.runs(ctx) {
+		return
+	}
+	s.start()
+	for !s.settled() && sleep(ctx, 5*time.Millisecond) == nil {
+		continue
+	}
+}
+
+// settled reports whether a start has led to a server, or to none.
+func (s *server) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.instance != nil || s.cancel == nil
+}
+
 // stop ends the server and waits until that is done.
 func (s *server) stop(ctx context.Context) error {
 	s.mu.Lock()
