@@ -142,8 +142,8 @@ func (r *report) write(out io.Writer, asJSON bool) error {
 		}
 	}
 	p("\nHOST\tGOROUTINES\tFILES\tPLUGINS\tFOLDERS\tSOCKETS\n")
-	for name, t := range map[string]traces{"before": r.Before, "after": r.After} {
-		p("%s\t%d\t%d\t%d\t%d\t%d\n", name, t.Goroutines, t.Files, t.Plugins, t.Folders, t.Sockets)
+	for i, t := range []traces{r.Before, r.After} {
+		p("%s\t%d\t%d\t%d\t%d\t%d\n", []string{"before", "after"}[i], t.Goroutines, t.Files, t.Plugins, t.Folders, t.Sockets)
 	}
 	p("\nSIGTERM under load\t%d in flight, %d of them served, %d came too late; ended after %.1f s\n", r.Stop.InFlight, r.Stop.Served, r.Stop.Refused, r.Stop.Took)
 	p("SIGKILL under load\t%d plugin processes gone after %.1f s; %d of %d folders left after the next start\n", r.Death.Processes, r.Death.Gone, r.Death.Left, r.Death.Folders)
