@@ -21,10 +21,14 @@ type resting struct {
 	why   string
 }
 
+// longestRest is for services that name the end of the month: money is often paid
+// before, which nobody tells the host.
+const longestRest = time.Hour
+
 // begin lets the key rest for d, or for as long as the service asked if that is
-// longer.
+// longer, up to longestRest.
 func (k *keyRest) begin(d time.Duration, err *provider.Error, now time.Time) {
-	k.now.Store(&resting{until: now.Add(max(d, err.RetryAfter)), why: err.Message})
+	k.now.Store(&resting{until: now.Add(max(d, min(err.RetryAfter, longestRest))), why: err.Message})
 }
 
 // end lets the key be used again, since it may be another one.

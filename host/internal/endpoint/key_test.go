@@ -139,3 +139,23 @@ func TestAKeyRestsForAsLongAsTheServiceAsks(t *testing.T) {
 		}
 	})
 }
+
+func TestAKeyIsTriedAgainWithinAnHour(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		f := script(func(int) error {
+			err := broke()
+			err.RetryAfter = 30 * 24 * time.Hour
+			return err
+		})
+		e, _ := build(steady(), f)
+		for _, wait := range []time.Duration{0, time.Hour - 1, 1} {
+			time.Sleep(wait)
+			_, _, err := e.Call(t.Context(), chat(), How{})
+			wantCode(t, err, provider.CodeQuota)
+		}
+		if f.count() != 2 {
+			t.Errorf("%d calls in an hour, want the first and one at its end", f.count())
+		}
+	})
+}
