@@ -136,3 +136,44 @@ func eventually(t *testing.T, done func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// foreign is a context for which package context needs a goroutine to follow it,
+// as long as nobody ends what hangs on it.
+type foreign struct {
+	context.Context
+	done chan struct{}
+}
+
+func (f foreign) Done() <-chan struct{} { return f.done }
+
+func TestWhoIsRefusedAfterAWaitLeavesNothingAtTheCallersContext(t *testing.T) {
+	t.Parallel()
+	for name, failing := range map[string]bool{"in the queue": false, "between attempts": true} {
+		bubble(t, func(t *testing.T) {
+			policy := steady()
+			policy.Timeout, policy.Queue.MaxConcurrent, policy.AttemptTimeout = 0, 1, 0
+			f := &fake{call: hang}
+			if failing {
+				f = script(func(int) error { return upstreamError() })
+			}
+			e, _ := build(policy, f)
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			if !failing {
+				wg.Go(func() { _, _, _ = e.Call(ctx, chat(), How{}) })
+				synctest.Wait()
+			}
+			var caller context.Context = foreign{context.Background(), make(chan struct{})}
+			wg.Go(func() {
+				if _, _, err := e.Call(caller, chat(), How{}); err == nil {
+					t.Errorf("%s: it was not refused", name)
+				}
+			})
+			synctest.Wait()
+			e.Close()
+			cancel()
+			wg.Wait()
+			synctest.Wait() // and the bubble fails if a goroutine is left
+		})
+	}
+}

@@ -99,6 +99,7 @@ func (e *Endpoint) do(r *run) *provider.Error {
 		err = r.attempts()
 	}
 	if err != nil {
+		r.scope.over() // it may have begun to wait for an attempt that was not made
 		r.finish(err, nil, time.Now())
 	}
 	return err
