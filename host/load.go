@@ -66,7 +66,7 @@ func check(ctx context.Context, file *config.File, diags config.Diagnostics, opt
 	server := file.Server()
 	opts.apply(&server)
 	setup.file = file
-	programs, err := newPrograms(server, opts.Dev)
+	programs, err := newPrograms(server, opts)
 	if err != nil {
 		return setup, err
 	}

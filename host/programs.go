@@ -24,6 +24,7 @@ const describeAtOnce = 4
 
 // foundPlugin is a provider's binary and what it says of itself.
 type foundPlugin struct {
+	attach   func() (plugin.Attachment, error) // set if somebody else runs it
 	path     string
 	binary   *binary.Binary // nil for one in development
 	manifest provider.Manifest
@@ -43,11 +44,12 @@ type programs struct {
 	server config.Server
 	lock   *lockfile.File    // nil if binaries are not pinned
 	dev    map[string]string // paths of those in development, by provider
+	attach map[string]string // attachments of those that somebody else runs
 }
 
 // newPrograms reads the lock file, if there is one.
-func newPrograms(server config.Server, dev map[string]string) (*programs, error) {
-	p := &programs{server: server, dev: dev}
+func newPrograms(server config.Server, opts Options) (*programs, error) {
+	p := &programs{server: server, dev: opts.Dev, attach: opts.Reattach}
 	lock, err := lockfile.Read(server.LockFile)
 	switch {
 	case err == nil:
@@ -83,6 +85,9 @@ func (p *programs) all(ctx context.Context, providers []config.Provider) map[str
 // find finds one binary. The bytes that are described are those that were
 // checked, and will be those that run.
 func (p *programs) find(ctx context.Context, cfg config.Provider) foundPlugin {
+	if text := p.attach[cfg.Name]; text != "" {
+		return findAttached(ctx, cfg.Name, text)
+	}
 	if path := p.dev[cfg.Name]; path != "" {
 		return p.findInDevelopment(ctx, cfg.Name, path)
 	}
@@ -141,7 +146,7 @@ func (p *programs) trust(name string, b *binary.Binary) error {
 // spec says what the supervisor is to run.
 func (f foundPlugin) spec(p config.Provider, server config.Server) plugin.Spec {
 	return plugin.Spec{
-		Name: p.Name, Path: f.path, Binary: f.binary, Manifest: f.manifest, Settings: p.Settings, Env: p.Env,
+		Name: p.Name, Path: f.path, Binary: f.binary, Attach: f.attach, Manifest: f.manifest, Settings: p.Settings, Env: p.Env,
 		Confine: confinement(p.Process, server), StartTimeout: p.StartTimeout,
 		DrainTimeout: p.Lifetime.DrainTimeout, Trial: p.Lifetime.Trial, Lazy: p.Lifetime.Lazy, IdleStop: p.Lifetime.IdleStop,
 	}

@@ -148,7 +148,7 @@ func giveAll(turns []turn) {
 // readAnew reads a provider's binary and settles what it is to run with.
 func (h *Host) readAnew(ctx context.Context, p *running) (plugin.Change, error) {
 	s := h.state.Load()
-	programs, err := newPrograms(s.config.Server, h.opts.Dev)
+	programs, err := newPrograms(s.config.Server, h.opts)
 	if err != nil {
 		return plugin.Change{}, err
 	}

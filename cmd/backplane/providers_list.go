@@ -24,6 +24,9 @@ func printProviders(std streams, list []status.Provider, details bool) error {
 		if details || p.State != status.ProviderReady {
 			t.note("reason", p.Reason)
 		}
+		if p.Development != "" { // loud on purpose
+			t.note("WARNING", "in development: "+p.Development)
+		}
 		if details {
 			noteDetails(t, p)
 		}

@@ -60,6 +60,14 @@ Flags:
   -plugin-dir DIR   instead of server.plugin_dir
   -log-level LEVEL  instead of log.level: trace, debug, info, warn, error or off
 
+Flags for who writes a provider, never for production; both may be repeated:
+  -dev-provider NAME=BINARY  run this binary as it stands, whatever the lock file
+                             says; build it anew and 'providers swap NAME'
+  -reattach NAME=FILE        use the process of a plugin that was started with
+                             -debug, under a debugger for instance; FILE has the
+                             line that it printed, and is read at each attempt.
+                             BACKPLANE_REATTACH_PROVIDERS='{"NAME": LINE}' as well
+
 Exits with 0 after a signal, with 2 if the configuration is wrong; nothing has
 been started then.
 `
@@ -68,7 +76,10 @@ been started then.
 var logLevels = []string{"trace", "debug", "info", "warn", "error", "off"}
 
 // serveOptions are the flags of `serve`.
-type serveOptions struct{ config, listen, admin, pluginDir, logLevel string }
+type serveOptions struct {
+	config, listen, admin, pluginDir, logLevel string
+	devOptions
+}
 
 func serveCommand() *command {
 	return &command{name: "serve", usage: serveUsage, setup: func(fs *flag.FlagSet) runFunc {
@@ -78,6 +89,8 @@ func serveCommand() *command {
 		fs.StringVar(&o.admin, "admin", "", "address")
 		fs.StringVar(&o.pluginDir, "plugin-dir", "", "folder")
 		fs.StringVar(&o.logLevel, "log-level", "", "level")
+		fs.Var(&o.binaries, "dev-provider", "name=binary")
+		fs.Var(&o.attachments, "reattach", "name=file")
 		return func(ctx context.Context, std streams, args []string) error {
 			if err := wantArgs(fs, args); err != nil {
 				return err
@@ -126,8 +139,15 @@ func (o *serveOptions) newHost(ctx context.Context, std streams) (*host.Host, er
 		return nil, err
 	}
 	opts := host.Options{Listen: o.listen, Admin: o.admin, PluginDir: o.pluginDir, Sockets: sockets}
+	if err := o.apply(&opts); err != nil {
+		return nil, err
+	}
 	setup, err := loadConfig(ctx, std, o.config, opts)
 	if err != nil {
+		return nil, err
+	}
+	if err := warnOfDevelopment(std, setup, opts); err != nil {
+		setup.Close()
 		return nil, err
 	}
 	level := setup.Config.LogLevel
@@ -223,5 +243,9 @@ func about(p status.Provider) string {
 	if p.State != status.ProviderReady {
 		return p.Reason
 	}
-	return fmt.Sprintf("%s, process %d", p.Version, p.PID)
+	text := fmt.Sprintf("%s, process %d", p.Version, p.PID)
+	if p.Development != "" {
+		text += ", IN DEVELOPMENT: " + p.Development
+	}
+	return text
 }

@@ -102,6 +102,9 @@ func (p *Provider) setLive(g *generation) {
 
 // spawn prepares a generation whose process is not started yet.
 func (p *Provider) spawn(id uint64, spec Spec) (*generation, error) {
+	if spec.Attach != nil {
+		return p.attach(id, spec)
+	}
 	if spec.Binary == nil {
 		if err := checkExecutable(spec.Path); err != nil {
 			return nil, err
@@ -118,6 +121,10 @@ func (p *Provider) spawn(id uint64, spec Spec) (*generation, error) {
 	if err != nil {
 		return nil, errors.Join(err, dir.remove())
 	}
+	return p.newGeneration(id, spec, proc, library), nil
+}
+
+func (p *Provider) newGeneration(id uint64, spec Spec, proc *process, library *goplugin.Client) *generation {
 	g := &generation{
 		id: id, spec: spec, since: time.Now(), proc: proc, plugin: library,
 		drained: make(chan struct{}), suspect: make(chan struct{}, 1), haste: make(chan struct{}),
@@ -125,14 +132,14 @@ func (p *Provider) spawn(id uint64, spec Spec) (*generation, error) {
 	// Before anybody can learn that the process is gone: a caller who does and
 	// tries again must not meet it once more.
 	proc.onExit = func() { p.withdraw(g) }
-	return g, nil
+	return g
 }
 
 // bringUp takes the generation from start to publication. It returns the name
 // of the step that it was at. alive takes back what kills the process when ctx
 // ends, and says whether that has not happened yet.
 func (p *Provider) bringUp(ctx context.Context, g *generation, plan plan, alive func() bool) (string, error) {
-	if err := g.connect(); err != nil {
+	if err := g.connect(ctx); err != nil {
 		return "the handshake", err
 	}
 	m, err := g.conn.Describe(ctx)
@@ -190,7 +197,10 @@ func newClient(proc *process) (*goplugin.Client, error) {
 }
 
 // connect starts the process and connects to it.
-func (g *generation) connect() error {
+func (g *generation) connect(ctx context.Context) error {
+	if g.isAttached() {
+		return g.connectAttached(ctx)
+	}
 	protocol, err := g.plugin.Client()
 	if err != nil {
 		return err

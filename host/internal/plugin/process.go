@@ -47,6 +47,7 @@ type process struct {
 	killed   bool             // no start after a kill
 	forced   bool             // it was killed before it had ended
 
+	attached *attached     // nil if it is a child
 	lifeline *os.File      // held open as long as the host lives
 	onExit   func()        // called once, before exited is closed
 	exited   chan struct{} // closed once the process was reaped
@@ -139,6 +140,9 @@ func (p *process) level() *confine.Level {
 
 // remove removes what was made for the process. It has ended.
 func (p *process) remove() error {
+	if p.attached != nil {
+		return nil
+	}
 	p.mu.Lock()
 	confined := p.confined
 	p.mu.Unlock()
@@ -185,12 +189,18 @@ func (p *process) Kill(context.Context) error {
 	}
 }
 
-// kill ends the group without waiting. It reports whether there is a process.
+// kill ends the group without waiting; of a process that somebody else runs it only
+// lets go. It reports whether there is a process.
 // A process that was not started yet will not be.
 func (p *process) kill() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.killed = true
+	if p.attached != nil {
+		p.forced = p.forced || !p.hasExited()
+		p.letGo()
+		return true
+	}
 	if p.cmd == nil {
 		p.out.close()
 		return false
@@ -244,6 +254,9 @@ func (p *process) exit() string {
 	if !p.hasExited() {
 		return ""
 	}
+	if p.attached != nil {
+		return "the connection to it ended"
+	}
 	if p.state == nil {
 		return "unknown"
 	}
@@ -257,6 +270,9 @@ func (p *process) exit() string {
 func (p *process) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.attached != nil {
+		return p.attached.at.PID
+	}
 	if p.cmd == nil {
 		return 0
 	}

@@ -23,6 +23,9 @@ type Spec struct {
 	// executes what stands at Path at the moment of each start, which is for
 	// development.
 	Binary *prog.Binary
+	// Attach, if it is set, says how to reach a process that somebody else runs,
+	// in place of starting one. It is asked at each start.
+	Attach func() (Attachment, error)
 	// Manifest as [Describe] returned it. Every process must agree with it.
 	Manifest provider.Manifest
 	// Settings of the provider block, handed to every process if the manifest

@@ -67,6 +67,12 @@ func (p *Provider) Status(withLog bool) status.Provider {
 	if manifest.Name != "" {
 		s.Manifest = &manifest
 	}
+	switch {
+	case spec.Attach != nil:
+		s.Development = "attached: neither started, verified, confined nor encrypted by this host"
+	case spec.Binary == nil:
+		s.Development = "the binary runs as it stands: neither verified nor kept"
+	}
 	if g := p.current.Load(); g != nil {
 		s.PID, s.InFlight = g.proc.pid(), g.inFlight()
 	}
@@ -96,7 +102,9 @@ func (p *Provider) describeProcesses(s *status.Provider) {
 	p.mu.Unlock()
 	for _, g := range living {
 		one := g.status()
-		one.Usage = usage(one.PID)
+		if !g.isAttached() {
+			one.Usage = usage(one.PID)
+		}
 		s.Generations = append(s.Generations, one)
 	}
 }

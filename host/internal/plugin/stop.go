@@ -33,6 +33,10 @@ func (g *generation) stop(ctx context.Context, drain time.Duration, log hclog.Lo
 	// Drain comes after the leases: a call that has one may still be on its way to
 	// the process, which would refuse it.
 	g.awaitLeases(ctx, drain)
+	if g.isAttached() { // not ours to end, and to serve the next host
+		g.destroy(log)
+		return
+	}
 	g.announce(ctx)
 	if !g.ask(ctx) {
 		log.Warn("provider process does not end when asked to; terminating it", "pid", g.proc.pid())
@@ -110,6 +114,9 @@ func (g *generation) destroy(log hclog.Logger) {
 	started := g.proc.kill()
 	if started && !within(context.Background(), killWait, g.proc.finished) {
 		log.Error("provider process survives SIGKILL: it is stuck in the kernel", "pid", g.proc.pid())
+	}
+	if g.isAttached() {
+		return
 	}
 	// Client.Kill takes no context and is known to block.
 	err := deadline.New(cleanUpLimit).Run(func(<-chan struct{}) error {

@@ -234,7 +234,7 @@ func (s *supervisor) lost(g *generation, ready time.Duration) bool {
 // quarantine. ready is how long the process took calls.
 func (s *supervisor) crashedOrFailed(reason string, ready time.Duration) {
 	s.reason = reason
-	quarantine := s.crashes.add(time.Now())
+	quarantine := s.crashes.add(time.Now()) && s.Spec().Attach == nil // it comes back when its developer starts it
 	s.noteCrashes()
 	if !quarantine {
 		pause := s.wait.next(ready)
@@ -288,6 +288,12 @@ func (p *Provider) crashed(g *generation) string {
 // end stops g on the provider's own wish.
 func (p *Provider) end(g *generation) {
 	p.withdraw(g)
+	if g.isAttached() {
+		g.stopping.Store(true)
+		g.drain()
+		g.awaitLeases(p.stopContext(), leaseLimit)
+		g.takeLeave(p.stopContext(), p.endpoints.ids())
+	}
 	g.stop(p.stopContext(), leaseLimit, p.log)
 	p.state.setExit(g.proc.exit())
 	p.log.Info("provider is stopped", "generation", g.id, "exit", g.proc.exit())
