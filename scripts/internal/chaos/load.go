@@ -21,7 +21,7 @@ var (
 const (
 	clients = 8
 	// Streams have shortWords words, and one in longEvery longWords.
-	shortWords, longWords, longEvery = 40, 100, 5
+	shortWords, longWords, longEvery = 40, 80, 5
 	// afterFailure keeps a caller from asking a dead host all the time.
 	afterFailure = 20 * time.Millisecond
 )

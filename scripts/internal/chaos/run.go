@@ -14,7 +14,7 @@ import (
 
 const (
 	// warmUp fills pools and caches before anything is counted.
-	warmUp = 2 * time.Second
+	warmUp = time.Second
 	// endLoad is how long the load runs before the host is ended under it.
 	endLoad = 2 * time.Second
 	// orphanLimit is how long plugins may outlive a host that was killed.
@@ -94,6 +94,11 @@ func (r *report) lookAfter(w *world, h *host) error {
 	for _, s := range all {
 		if s.Circuit.Trips > 0 {
 			r.add("breakers", fmt.Sprintf("that of endpoint %s opened %d times: %+v", s.Endpoint, s.Circuit.Trips, s.Circuit.History))
+		}
+		// The host's own books: all have their end, and nobody left.
+		if s.Requests != s.Success+s.Errors || s.Canceled+uint64(s.Queued+s.InFlight) > 0 {
+			r.add("books", fmt.Sprintf("endpoint %s counts %d requests, %d successes, %d errors, %d canceled, %d queued and %d in flight",
+				s.Endpoint, s.Requests, s.Success, s.Errors, s.Canceled, s.Queued, s.InFlight))
 		}
 	}
 	for _, name := range append([]string{bystander}, victims...) {
