@@ -43,8 +43,9 @@ Example:
   NAME  STATE  VERSION  PID    RESTARTS  IN FLIGHT  SINCE  ENDPOINTS
   echo  ready  0.2.0    41210  1         3          2s     echo
     binary     bin/plugins/backplane-provider-echo
-    process    41210 ready, version 0.2.0, generation 3, 3 calls in flight, sha256 9f86d081884c (sealed), memory 19MiB, cpu 40ms, 11 files, 8 threads
-    confined   no new privileges, process group, landlock
+    process    41210 ready, version 0.2.0, generation 3, 3 in flight, sha256 9f86d081884c (sealed)
+    uses       memory 19MiB, cpu 40ms, 11 files, 8 threads
+    confined   no_new_privs, no_capabilities, isolation, files, rlimits
     missing    memory: there is no cgroup to put it in
     crashes    1 in the last 10 minutes
     trial      for 58s more, then it is taken as good

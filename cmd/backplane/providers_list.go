@@ -39,6 +39,7 @@ func noteDetails(t *table, p status.Provider) {
 	t.note("binary", p.Path)
 	for _, g := range p.Generations {
 		t.note("process", sayGeneration(g))
+		t.note("uses", sayUsage(g.Usage))
 		t.note("confined", strings.Join(g.Confined, ", "))
 		for _, missing := range g.Unconfined {
 			t.note("missing", missing)
@@ -63,16 +64,21 @@ func noteDetails(t *table, p status.Provider) {
 func sayGeneration(g status.Generation) string {
 	parts := []string{
 		fmt.Sprintf("%d %s", g.PID, g.State), "version " + g.Version, "generation " + strconv.FormatUint(g.ID, 10),
-		count(g.InFlight, "call") + " in flight",
+		strconv.Itoa(g.InFlight) + " in flight",
 	}
 	if g.SHA256 != "" {
 		parts = append(parts, "sha256 "+shortSum(g.SHA256)+" ("+g.Kept+")")
 	}
-	if u := g.Usage; u != nil {
-		parts = append(parts, "memory "+schema.FormatSize(u.RSS>>20<<20), "cpu "+seconds(u.CPU),
-			count(u.Files, "file"), count(u.Threads, "thread"))
-	}
 	return strings.Join(parts, ", ")
+}
+
+// sayUsage is what a process uses, "" where the system does not tell.
+func sayUsage(u *status.ProcessUsage) string {
+	if u == nil {
+		return ""
+	}
+	return fmt.Sprintf("memory %s, cpu %s, %s, %s",
+		schema.FormatSize(u.RSS>>20<<20), seconds(u.CPU), count(u.Files, "file"), count(u.Threads, "thread"))
 }
 
 // sayLastSwap says what the latest change was and what has become of it.
