@@ -154,6 +154,7 @@ func TestASlowProbeIsAlone(t *testing.T) {
 			})
 		}
 		time.Sleep(5 * time.Second)
+		synctest.Wait() // one of them looks again at this very moment
 		if n := e.InFlight(); n != 1 {
 			t.Errorf("%d attempts are under way beside the probe", n-1)
 		}
