@@ -72,7 +72,8 @@ const (
 )
 
 // Limits are rates that the endpoint keeps by itself, so that the service need
-// not refuse. Requests over a rate wait in the queue.
+// not refuse. Requests over a rate wait in the queue; those for which another
+// endpoint of their route is free go there instead of waiting a second or more.
 type Limits struct {
 	// RequestsPerMinute and TokensPerMinute bound the endpoint. Default 0: no
 	// bound. Tokens are estimated when the request is sent, and corrected by the
