@@ -117,6 +117,9 @@ func (r *reload) apply(ctx context.Context) {
 func (r *reload) changeProviders(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, s := range r.providers {
+		if s.Action == status.ActionSwap && s.Problem != "" { // known before it was tried
+			continue
+		}
 		found := r.take(s)
 		switch s.Action {
 		case status.ActionStart:

@@ -119,6 +119,29 @@ func TestEndpointsOfTheAPIStayUnlessTheFileHasTheirName(t *testing.T) {
 	s.wantSays(t, "one", "0")
 }
 
+func TestAnEndpointOfTheAPIThatDoesNotFitTheNewVersionKeepsTheOldOne(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, otherConfig)
+	if _, err := s.CreateEndpoint(t.Context(), host.EndpointSpec{"id": "made", "provider": "versions", "settings": map[string]any{"old": "mine"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.place(t, version(t, "2.0.0", ""))
+	if _, err := s.SwapProvider(t.Context(), "versions"); err == nil || !strings.Contains(err.Error(), `"made"`) || !strings.Contains(err.Error(), "old") {
+		t.Errorf("swap: %v", err)
+	}
+	if step := find(s.reload(t), status.StepProvider, "versions"); !strings.Contains(step.Problem, `"made"`) {
+		t.Errorf("reload: %+v", step)
+	}
+	s.wantSays(t, "made", "1.0.0 hello calm")
+	if err := s.DeleteEndpoint(t.Context(), "made"); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.reload(t); p.Problems() > 0 {
+		t.Errorf("without it: %+v", p)
+	}
+	s.wantSays(t, "one", "2.0.0 hello calm new")
+}
+
 func TestPoliciesChangeWithoutAProcessAndWithoutThePlugin(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, otherConfig)
