@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	prog "github.com/backplane-dev/backplane/host/internal/binary"
@@ -144,6 +145,26 @@ func TestAChangeBeginsWithoutCrashes(t *testing.T) {
 	if n := p.Status(false).Crashes; n != 0 {
 		t.Errorf("what runs now is said to have crashed %d times", n)
 	}
+}
+
+func TestOldCrashesAreNotCounted(t *testing.T) {
+	t.Parallel()
+	spec := testSpec(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &supervisor{Provider: New(spec, nil)}
+		for range 3 {
+			s.crashes.add(time.Now())
+			time.Sleep(crashWindow / 2)
+		}
+		s.noteCrashes()
+		if n := s.Status(false).Crashes; n != 2 {
+			t.Errorf("%d crashes, want those of the last %v, 2", n, crashWindow)
+		}
+		time.Sleep(crashWindow)
+		if n := s.Status(false).Crashes; n != 0 {
+			t.Errorf("after another %v: %d crashes", crashWindow, n)
+		}
+	})
 }
 
 func TestAFailedProviderIsMendedByAChange(t *testing.T) {

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"slices"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/status"
@@ -9,7 +10,7 @@ import (
 // notes are what the supervisor tells the operator. They are guarded by the
 // provider's lock.
 type notes struct {
-	crashes    int
+	crashes    crashes // a copy, which forgets for itself
 	trialUntil time.Time
 	lastSwap   *status.Swap // never changed, only replaced
 }
@@ -40,10 +41,10 @@ func (s *supervisor) noteTrial() {
 }
 
 func (s *supervisor) noteCrashes() {
-	n := s.crashes.count(time.Now())
+	times := slices.Clone(s.crashes.times)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told.crashes = n
+	s.told.crashes = crashes{times}
 }
 
 // State is the provider's state alone, which costs next to nothing.
@@ -95,7 +96,7 @@ func (p *Provider) describeProcesses(s *status.Provider) {
 		living = append(living, p.live)
 	}
 	living = append(living, p.draining...)
-	s.Crashes, s.LastSwap = p.told.crashes, p.told.lastSwap
+	s.Crashes, s.LastSwap = p.told.crashes.count(time.Now()), p.told.lastSwap
 	if until := p.told.trialUntil; time.Now().Before(until) {
 		s.TrialUntil = &until
 	}
