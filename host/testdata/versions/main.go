@@ -3,13 +3,12 @@
 //	go build -ldflags "-X main.version=2.0.0 -X main.fault=open"
 //
 // It answers every prompt with its version, the endpoint's setting word and its
-// process setting mood: "2.0.0 hello calm". From version 2 on it has the setting tone, which
-// the answer ends with, and does not know the setting old.
+// process's setting mood: "1.0.0 hello calm". From version 2 on it has the setting
+// tone, which the answer ends with, and does not know the setting old.
 package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -33,7 +32,7 @@ func main() {
 	if len(os.Args) < 2 { // not asked to describe itself
 		switch fault {
 		case "noise":
-			fmt.Println("hello, I am not a handshake")
+			_, _ = os.Stdout.WriteString("hello, I am not a handshake\n")
 			os.Exit(7)
 		case "hang":
 			time.Sleep(time.Hour)
