@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -206,10 +207,18 @@ func (l *lastByte) Write(p []byte) (int, error) {
 }
 
 // writeTo lets write fill the file name, or out if there is no name. After an
-// error nothing is left of the file.
+// error nothing is left of the file. A device or a pipe is written to as it is:
+// nobody who names /dev/null wants it replaced by a file.
 func writeTo(name string, out io.Writer, write func(io.Writer) error) (err error) {
 	if name == "" {
 		return write(out)
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
 	}
 	part, err := os.CreateTemp(filepath.Dir(name), ".backplane-*")
 	if err != nil {
