@@ -159,6 +159,26 @@ func TestWhatIsOpenStaysOpen(t *testing.T) {
 	}
 }
 
+func TestAPathThatIsNotThereLeavesTheOthersClosed(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, level := attempt(t, Policy{Read: []string{"/no/such/model"}, Write: []string{"/no/such/cache"}}, "read="+secret)
+	if landlockVersion() > 0 && !denied(got[0]) {
+		t.Errorf("the process is not confined: %q", got[0])
+	}
+	for _, path := range []string{"/no/such/model", "/no/such/cache"} {
+		if landlockVersion() > 0 && !strings.Contains(level.String(), path) {
+			t.Errorf("level %s does not name %s", level, path)
+		}
+	}
+	if _, err := Start(exec.Command("/bin/true"), Policy{Required: true, Read: []string{"/no/such/model"}}, t.TempDir(), "test"); err == nil {
+		t.Error("a policy that is required was taken without one of its paths")
+	}
+}
+
 func TestPortsAreClosedButForThoseNamed(t *testing.T) {
 	t.Parallel()
 	listen := func() (string, uint16) {

@@ -40,31 +40,31 @@ var (
 )
 
 // landlock restricts the calling thread, and all that it starts. That alone
-// keeps it from looking into processes outside (ptrace, /proc/PID/environ).
-func (p Policy) landlock(l *Level, folder, program string) {
+// keeps it from looking into processes outside (ptrace, /proc/PID/environ). A
+// kernel without Landlock is noted; an error means that the kernel has it and the
+// thread is not restricted all the same, so that nothing may be started.
+func (p Policy) landlock(l *Level, folder, program string) error {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		err := fmt.Errorf("the kernel has no Landlock (%w)", errno)
 		l.note("isolation", err)
 		p.noteWanted(l, err)
-		return
+		return nil
 	}
-	attr := p.attributes(int(version))
-	ruleset, err := p.ruleset(attr, folder, program)
-	if err == nil {
-		err = restrict(ruleset)
-		err = errors.Join(err, unix.Close(ruleset))
-	}
-	l.note("isolation", err)
+	ruleset, err := p.ruleset(l, p.attributes(int(version)), folder, program)
 	if err != nil {
-		p.noteWanted(l, err)
-		return
+		return err
 	}
+	if err := errors.Join(restrict(ruleset), unix.Close(ruleset)); err != nil {
+		return err
+	}
+	l.note("isolation", nil)
 	p.noteWanted(l, nil)
 	if int(version) < netVersion && (p.Connect != nil || p.Bind != nil) {
 		l.Has = l.Has[:len(l.Has)-1]
 		l.note("ports", fmt.Errorf("the kernel's Landlock has version %d, ports need %d", version, netVersion))
 	}
+	return nil
 }
 
 // noteWanted notes files and ports where the policy asks for them.
@@ -108,13 +108,13 @@ func (p Policy) attributes(version int) unix.LandlockRulesetAttr {
 }
 
 // ruleset makes the kernel's object of the rules.
-func (p Policy) ruleset(attr unix.LandlockRulesetAttr, folder, program string) (int, error) {
+func (p Policy) ruleset(l *Level, attr unix.LandlockRulesetAttr, folder, program string) (int, error) {
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
 		return -1, fmt.Errorf("make a Landlock ruleset: %w", errno)
 	}
 	ruleset := int(fd)
-	err := p.openFiles(ruleset, attr.Handled_access_fs, folder, program)
+	err := p.openFiles(l, ruleset, attr.Handled_access_fs, folder, program)
 	for access, ports := range map[uint64][]uint16{
 		unix.LANDLOCK_ACCESS_NET_CONNECT_TCP: p.Connect, unix.LANDLOCK_ACCESS_NET_BIND_TCP: p.Bind,
 	} {
@@ -130,29 +130,34 @@ func (p Policy) ruleset(attr unix.LandlockRulesetAttr, folder, program string) (
 	return ruleset, nil
 }
 
-// openFiles adds the files that stay open.
-func (p Policy) openFiles(ruleset int, handled uint64, folder, program string) error {
+// openFiles adds the files that stay open. What the policy names and is not there
+// is noted, and stays closed should it come.
+func (p Policy) openFiles(l *Level, ruleset int, handled uint64, folder, program string) error {
 	if p.AnyFile {
 		return nil
 	}
-	open := func(paths []string, access uint64, mustExist bool) error {
+	open := func(paths []string, access uint64, missing func(string, error)) error {
 		for _, path := range paths {
 			err := openPath(ruleset, path, access&handled)
-			if err != nil && (mustExist || !errors.Is(err, fs.ErrNotExist)) {
+			if errors.Is(err, fs.ErrNotExist) {
+				missing(path, err)
+			} else if err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+	usual := func(string, error) {} // no system has all of them
+	named := func(path string, _ error) { l.note("access to "+path, errors.New("it does not exist")) }
 	all := uint64(rights5)
 	err := errors.Join(
-		open(system, readRights, false),
-		open(devices, readRights|unix.LANDLOCK_ACCESS_FS_WRITE_FILE, false),
-		open([]string{folder}, all, true),
-		open(p.Read, readRights, true),
-		open(p.Write, all, true))
+		open(system, readRights, usual),
+		open(devices, readRights|unix.LANDLOCK_ACCESS_FS_WRITE_FILE, usual),
+		open([]string{folder}, all, named),
+		open(p.Read, readRights, named),
+		open(p.Write, all, named))
 	if dir := filepath.Dir(program); filepath.IsAbs(program) && !strings.HasPrefix(program, "/proc/") {
-		err = errors.Join(err, open([]string{dir}, readRights, true))
+		err = errors.Join(err, open([]string{dir}, readRights, named))
 	}
 	return err
 }

@@ -86,7 +86,9 @@ func (p Policy) fork(cmd *exec.Cmd, proc *Process, folder string) error {
 	if os.Geteuid() == 0 {
 		proc.Level.note("no_capabilities", dropCapabilities())
 	}
-	p.landlock(&proc.Level, folder, cmd.Path)
+	if err := p.landlock(&proc.Level, folder, cmd.Path); err != nil {
+		return fmt.Errorf("confine the process: %w", err)
+	}
 	if err := p.refusal(proc.Level); err != nil {
 		return err
 	}

@@ -82,6 +82,9 @@ func (p *Provider) launch(ctx context.Context, id uint64, plan plan) (*generatio
 	alive := context.AfterFunc(ctx, func() { g.proc.kill() })
 	step, err := p.bringUp(ctx, g, plan, alive)
 	if err == nil {
+		if level := g.proc.level(); level != nil && len(level.Missing) > 0 {
+			p.log.Warn("the process is not confined as it is to be", "pid", g.proc.pid(), "missing", strings.Join(level.Missing, "; "))
+		}
 		return g, nil
 	}
 	alive()
