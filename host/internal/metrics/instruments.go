@@ -44,6 +44,17 @@ var (
 	pluginStarts  = Instrument{"backplane.plugin.starts", "{process}", "Processes of the plugin that were started."}
 	pluginRestart = Instrument{"backplane.plugin.restarts", "{process}", "Processes of the plugin that were started after a crash."}
 	pluginCalls   = Instrument{"backplane.plugin.in_flight", "{call}", "Calls that the plugin works on now."}
+	pluginCrashes = Instrument{"backplane.plugin.crashes", "{crash}", "Crashes and failed starts of the last ten minutes."}
+
+	// Of a plugin's processes, by backplane.generation: more than one lives while
+	// a replaced one finishes its calls. Memory, processor and files are read from
+	// the system, where it tells.
+	processState   = Instrument{"backplane.plugin.process.state", "", "1 for the state that the process is in; by backplane.state: starting, probing, ready or draining."}
+	processCalls   = Instrument{"backplane.plugin.process.in_flight", "{call}", "Calls that the process works on now."}
+	processMemory  = Instrument{"backplane.plugin.process.memory", "By", "Resident memory of the process."}
+	processFiles   = Instrument{"backplane.plugin.process.open_files", "{file}", "Open files and connections of the process."}
+	processThreads = Instrument{"backplane.plugin.process.threads", "{thread}", "Threads of the process."}
+	processCPU     = Instrument{"backplane.plugin.process.cpu", "s", "Processor time that the process has used."}
 )
 
 // Instruments lists all metrics.
@@ -52,6 +63,7 @@ func Instruments() []Instrument {
 		requestDuration, timeToFirstToken, tokenUsage, attemptDuration, queueWait,
 		requests, errorsByCode, attempts, retries, queueDepth, queueSize, inFlight,
 		refusals, paced, limitNow, oldest, overloaded, budget, hedges, hedgesWon, gateShut, circuitState, circuitTrips,
-		pluginState, pluginStarts, pluginRestart, pluginCalls,
+		pluginState, pluginStarts, pluginRestart, pluginCalls, pluginCrashes,
+		processState, processCalls, processMemory, processFiles, processThreads, processCPU,
 	}
 }

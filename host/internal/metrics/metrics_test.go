@@ -211,7 +211,11 @@ func TestCountersAndGaugesAreReadFromSnapshots(t *testing.T) {
 			}, {Endpoint: "deleted meanwhile"}}
 		},
 		Providers: func() []status.Provider {
-			return []status.Provider{{Name: "openai", State: status.ProviderBackoff, Generation: 3, Restarts: 2, InFlight: 1}}
+			return []status.Provider{{Name: "openai", State: status.ProviderBackoff, Generation: 3, Restarts: 2, InFlight: 1, Crashes: 4,
+				Generations: []status.Generation{
+					{ID: 3, State: status.GenerationDraining, InFlight: 2, Usage: &status.ProcessUsage{RSS: 1024, CPU: 1.5, Files: 7, Threads: 8}},
+					{ID: 4, State: status.GenerationStarting},
+				}}}
 		},
 	})
 	const ep = `backplane_endpoint="fast"`
@@ -245,6 +249,15 @@ func TestCountersAndGaugesAreReadFromSnapshots(t *testing.T) {
 		`backplane_plugin_starts_total{backplane_provider="openai"} 3`,
 		`backplane_plugin_restarts_total{backplane_provider="openai"} 2`,
 		`backplane_plugin_in_flight{backplane_provider="openai"} 1`,
+		`backplane_plugin_state{backplane_provider="openai",backplane_state="quarantined"} 0`,
+		`backplane_plugin_crashes{backplane_provider="openai"} 4`,
+		`backplane_plugin_process_state{backplane_generation="3",backplane_provider="openai",backplane_state="draining"} 1`,
+		`backplane_plugin_process_state{backplane_generation="4",backplane_provider="openai",backplane_state="starting"} 1`,
+		`backplane_plugin_process_in_flight{backplane_generation="3",backplane_provider="openai"} 2`,
+		`backplane_plugin_process_memory_bytes{backplane_generation="3",backplane_provider="openai"} 1024`,
+		`backplane_plugin_process_open_files{backplane_generation="3",backplane_provider="openai"} 7`,
+		`backplane_plugin_process_threads{backplane_generation="3",backplane_provider="openai"} 8`,
+		`backplane_plugin_process_cpu_seconds{backplane_generation="3",backplane_provider="openai"} 1.5`,
 	)
 }
 

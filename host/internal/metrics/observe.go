@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -31,14 +32,15 @@ func observe(meter metric.Meter, source Source) error {
 		}
 		o.counters[in], o.all = c, append(o.all, c)
 	}
-	for _, in := range []Instrument{queueDepth, queueSize, inFlight, limitNow, overloaded, gateShut, circuitState, pluginState, pluginCalls} {
+	for _, in := range []Instrument{queueDepth, queueSize, inFlight, limitNow, overloaded, gateShut, circuitState, pluginState, pluginCalls,
+		pluginCrashes, processState, processCalls, processMemory, processFiles, processThreads} {
 		g, err := meter.Int64ObservableGauge(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
 		if err != nil {
 			return fmt.Errorf("make gauge %s: %w", in.Name, err)
 		}
 		o.gauges[in], o.all = g, append(o.all, g)
 	}
-	for _, in := range []Instrument{oldest, budget} {
+	for _, in := range []Instrument{oldest, budget, processCPU} {
 		g, err := meter.Float64ObservableGauge(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
 		if err != nil {
 			return fmt.Errorf("make gauge %s: %w", in.Name, err)
@@ -127,12 +129,29 @@ func (o *observed) endpoint(to metric.Observer, s *status.Stats) {
 func (o *observed) plugin(to metric.Observer, p *status.Provider) {
 	l := labeler{to, []attribute.KeyValue{attribute.String("backplane.provider", p.Name)}}
 	for _, state := range []status.ProviderState{status.ProviderStarting, status.ProviderReady, status.ProviderBackoff,
-		status.ProviderFailed, status.ProviderStopped} {
+		status.ProviderQuarantined, status.ProviderFailed, status.ProviderIdle, status.ProviderStopped} {
 		l.state(o.gauges[pluginState], string(state), p.State == state)
 	}
 	l.count(o.counters[pluginStarts], p.Generation)
 	l.count(o.counters[pluginRestart], p.Restarts)
 	l.gauge(o.gauges[pluginCalls], int64(p.InFlight))
+	l.gauge(o.gauges[pluginCrashes], int64(p.Crashes))
+	for i := range p.Generations {
+		g := &p.Generations[i]
+		o.process(labeler{to, append(l.common[:len(l.common):len(l.common)], attribute.String("backplane.generation", strconv.FormatUint(g.ID, 10)))}, g)
+	}
+}
+
+// process reports one of a provider's processes.
+func (o *observed) process(l labeler, g *status.Generation) {
+	l.gauge(o.gauges[processState], 1, attribute.String("backplane.state", string(g.State)))
+	l.gauge(o.gauges[processCalls], int64(g.InFlight))
+	if u := g.Usage; u != nil {
+		l.gauge(o.gauges[processMemory], u.RSS)
+		l.gauge(o.gauges[processFiles], int64(u.Files))
+		l.gauge(o.gauges[processThreads], int64(u.Threads))
+		l.level(o.levels[processCPU], u.CPU)
+	}
 }
 
 // labeler reports values that share labels.
