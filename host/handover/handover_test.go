@@ -208,6 +208,35 @@ func TestASocketOfAnotherAddressIsNotTaken(t *testing.T) {
 	}
 }
 
+func TestSocketsOfSystemdAreTakenByNameOrElseInOrder(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, names := range []string{"data:admin", ""} {
+		all := sockets(t)
+		files, err := duplicates(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// systemd tells the process its own id, which only it knows.
+		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, self)
+		cmd.Env = append(os.Environ(), modeEnv+"=serve", "LISTEN_FDS=2", "LISTEN_FDNAMES="+names)
+		cmd.ExtraFiles = files
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		closeAll(files)
+		for _, s := range all {
+			if got, err := ask(s.Listener.Addr()); err != nil || got != fmt.Sprint(cmd.Process.Pid) {
+				t.Errorf("names %q: %s is answered by %q, %v", names, s.Role, got, err)
+			}
+		}
+	}
+}
+
 func TestWithoutPredecessorThereIsNothing(t *testing.T) {
 	s, err := Inherit()
 	if err != nil || s.Listener(Data, "x") != nil {

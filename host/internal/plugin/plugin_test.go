@@ -95,6 +95,9 @@ func (testProvider) Describe() provider.Manifest {
 }
 
 func (testProvider) Configure(_ context.Context, cfg provider.ProviderConfig) error {
+	if os.Getenv(modeEnv) == "exit-at-configure" {
+		os.Exit(8)
+	}
 	return cfg.Settings.Decode(&configured)
 }
 
