@@ -50,7 +50,8 @@ func (h *Host) lookAll(w *watcher) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.plugins)) {
-		if p := s.plugins[name]; p.Provider != nil && h.opts.Dev[name] == "" {
+		// One in development, or attached to, is not the host's to replace.
+		if p := s.plugins[name]; p.Provider != nil && p.Spec().Binary != nil {
 			w.look(time.Now(), name, look(p.path, s.config.Server.LockFile))
 		}
 	}
