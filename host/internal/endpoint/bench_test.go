@@ -173,6 +173,18 @@ func BenchmarkContended(b *testing.B) {
 	crowded(b, calling(benched(b, contended(), answering())))
 }
 
+// Without waits for slots what is left is contention for the locks.
+func BenchmarkContendedFree(b *testing.B) {
+	p := contended()
+	p.Queue.MaxConcurrent = 64
+	crowded(b, calling(benched(b, p, answering())))
+}
+
+func BenchmarkContendedFreeYardstick(b *testing.B) {
+	b.ReportAllocs()
+	crowded(b, yardstick(64, answering()))
+}
+
 func BenchmarkContendedWatched(b *testing.B) {
 	crowded(b, calling(benched(b, contended(), &watching{*answering()})))
 }
