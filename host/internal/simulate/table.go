@@ -16,20 +16,21 @@ type Outcome struct {
 
 // Print writes what became of a world's variants as a table.
 func Print(to io.Writer, w World, outcomes []Outcome) error {
-	fmt.Fprintf(to, "%s: %s\n\n", w.Name, w.About)
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	line := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // the error comes again from Flush
+	line(w.Name + ": " + w.About + "\n")
 	row := func(name string, cell func(Result) string) {
 		cells := []string{name}
 		for _, o := range outcomes {
 			cells = append(cells, cell(o.Result))
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		line(cells...)
 	}
 	names := []string{""}
 	for _, o := range outcomes {
 		names = append(names, o.Variant.Name)
 	}
-	fmt.Fprintln(t, strings.Join(names, "\t"))
+	line(names...)
 	row("clients", func(r Result) string { return fmt.Sprint(r.Clients) })
 	row("answered", func(r Result) string { return fmt.Sprint(r.Served) })
 	row("goodput", func(r Result) string { return fmt.Sprintf("%.1f %%", 100*r.Goodput) })
