@@ -2,10 +2,10 @@ package host_test
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
+
+	"github.com/backplane-dev/backplane/host/internal/testnames"
 )
 
 // TestTheInterfacePageNamesTestsThatExist keeps interface.md honest.
@@ -19,31 +19,10 @@ func TestTheInterfacePageNamesTestsThatExist(t *testing.T) {
 	if len(named) < 40 {
 		t.Fatalf("only %d tests are named", len(named))
 	}
-	sources := make(map[string]string)
+	tests := testnames.New(t, "..")
 	for _, n := range named {
-		dir, name := n[1], n[2]
-		if _, read := sources[dir]; !read {
-			sources[dir] = testSources(t, filepath.Join("..", dir))
-		}
-		if !strings.Contains(sources[dir], "\nfunc "+name+"(t *testing.T)") {
+		if dir, name := n[1], n[2]; !tests.Has(dir, name) {
 			t.Errorf("there is no %s in %s", name, dir)
 		}
 	}
-}
-
-func testSources(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	return all.String()
 }

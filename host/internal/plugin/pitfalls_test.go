@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/backplane-dev/backplane/host/internal/testnames"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/client"
 )
@@ -32,7 +33,7 @@ func TestThePitfallsPageNamesTestsThatExist(t *testing.T) {
 	}
 	rows := regexp.MustCompile(`(?m)^\| ([A-E]\d+) \|.*$`).FindAllStringSubmatch(string(page), -1)
 	var got []string
-	sources := make(map[string]string)
+	sources := testnames.New(t, "../../..")
 	named := regexp.MustCompile(`([a-z/]+)\.(Test\w+)`)
 	for _, row := range rows {
 		got = append(got, row[1])
@@ -41,11 +42,7 @@ func TestThePitfallsPageNamesTestsThatExist(t *testing.T) {
 			t.Errorf("%s names no test, and does not say why it cannot occur", row[1])
 		}
 		for _, test := range tests {
-			dir, name := test[1], test[2]
-			if _, read := sources[dir]; !read {
-				sources[dir] = sourcesOfTests(t, filepath.Join("../../..", dir))
-			}
-			if !strings.Contains(sources[dir], "\nfunc "+name+"(t *testing.T)") {
+			if dir, name := test[1], test[2]; !sources.Has(dir, name) {
 				t.Errorf("%s: there is no %s in %s", row[1], name, dir)
 			}
 		}
@@ -54,23 +51,6 @@ func TestThePitfallsPageNamesTestsThatExist(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the rows are %v, want %v", got, want)
 	}
-}
-
-func sourcesOfTests(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	return all.String()
 }
 
 func TestTheSocketIsInThePrivateDirectoryAndRefusesStrangers(t *testing.T) {
