@@ -28,7 +28,16 @@ Exits with 0 if the service is well, with 4 if not.
 `
 
 func endpointsTestCommand() *command {
-	return &command{name: "test", usage: endpointsTestUsage, setup: func(fs *flag.FlagSet) runFunc {
+	return endpointCommand("test", endpointsTestUsage, http.MethodPost, func(std streams, id string, report *status.Report) error {
+		_, err := fmt.Fprintf(std.out, "%s: ok (%s)\n", id, short(report.Total))
+		return err
+	})
+}
+
+// endpointCommand asks the host about one endpoint, at the path of the command's
+// own name, and prints the answer.
+func endpointCommand[T any](name, usage, method string, print func(std streams, id string, answer *T) error) *command {
+	return &command{name: name, usage: usage, setup: func(fs *flag.FlagSet) runFunc {
 		admin, asJSON := adminFlag(fs), jsonFlag(fs)
 		return func(ctx context.Context, std streams, args []string) error {
 			if err := wantArgs(fs, args, "the ID of an endpoint"); err != nil {
@@ -38,15 +47,14 @@ func endpointsTestCommand() *command {
 			if err != nil {
 				return err
 			}
-			var report status.Report
-			if err := a.call(ctx, http.MethodPost, endpointPath(args[0])+"/test", nil, &report); err != nil {
+			var answer T
+			if err := a.call(ctx, method, endpointPath(args[0])+"/"+name, nil, &answer); err != nil {
 				return err
 			}
 			if *asJSON {
-				return printJSON(std.out, report)
+				return printJSON(std.out, answer)
 			}
-			_, err = fmt.Fprintf(std.out, "%s: ok (%s)\n", args[0], short(report.Total))
-			return err
+			return print(std, args[0], &answer)
 		}
 	}}
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -36,26 +34,9 @@ Flags:
 `
 
 func endpointsExplainCommand() *command {
-	return &command{name: "explain", usage: endpointsExplainUsage, setup: func(fs *flag.FlagSet) runFunc {
-		admin, asJSON := adminFlag(fs), jsonFlag(fs)
-		return func(ctx context.Context, std streams, args []string) error {
-			if err := wantArgs(fs, args, "the ID of an endpoint"); err != nil {
-				return err
-			}
-			a, err := newAdmin(*admin)
-			if err != nil {
-				return err
-			}
-			var e status.Explanation
-			if err := a.call(ctx, http.MethodGet, endpointPath(args[0])+"/explain", nil, &e); err != nil {
-				return err
-			}
-			if *asJSON {
-				return printJSON(std.out, e)
-			}
-			return printExplanation(std.out, &e)
-		}
-	}}
+	return endpointCommand("explain", endpointsExplainUsage, http.MethodGet, func(std streams, _ string, e *status.Explanation) error {
+		return printExplanation(std.out, e)
+	})
 }
 
 // printExplanation writes the verdict first, then each policy with its numbers.
