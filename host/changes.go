@@ -46,29 +46,50 @@ func (h *Host) lockEntry(ctx context.Context, id string) (*entry, error) {
 }
 
 // reserve takes an id for an endpoint that is about to be created, one made up
-// of the provider's name if id is empty. unreserve gives it back.
-func (h *Host) reserve(id, providerName string) (string, error) {
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	endpoints := h.state.Load().endpoints
+// of the provider's name if id is empty. unreserve gives it back. An id that is
+// just being created or deleted is waited for, until ctx ends.
+func (h *Host) reserve(ctx context.Context, id, providerName string) (string, error) {
 	conflict := func(format string) error {
 		return &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "id", Message: fmt.Sprintf(format, id)}
 	}
-	switch {
-	case endpoints[id] != nil:
-		return "", conflict("endpoint %q exists already; change it instead, or choose another id")
-	case h.reserved[id]:
-		return "", conflict("endpoint %q is just being created or deleted; try again, or choose another id")
+	for {
+		taken, exists := h.tryReserve(&id, providerName)
+		switch {
+		case exists:
+			return "", conflict("endpoint %q exists already; change it instead, or choose another id")
+		case taken == nil:
+			return id, nil
+		}
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return "", conflict("endpoint %q is just being created or deleted; try again, or choose another id")
+		}
 	}
-	for id == "" || endpoints[id] != nil || h.reserved[id] {
-		id = providerName + "-" + api.NewRequestID()[len("req_"):][:6]
+}
+
+// tryReserve is one try of reserve. It says whether the endpoint exists, and
+// returns what ends when an id that is taken becomes free.
+func (h *Host) tryReserve(id *string, providerName string) (taken <-chan struct{}, exists bool) {
+	h.changes.Lock()
+	defer h.changes.Unlock()
+	endpoints := h.state.Load().endpoints
+	if endpoints[*id] != nil {
+		return nil, true
 	}
-	h.reserved[id] = true
-	return id, nil
+	if free := h.reserved[*id]; free != nil {
+		return free, false
+	}
+	for *id == "" || endpoints[*id] != nil || h.reserved[*id] != nil {
+		*id = providerName + "-" + api.NewRequestID()[len("req_"):][:6]
+	}
+	h.reserved[*id] = make(chan struct{})
+	return nil, false
 }
 
 func (h *Host) unreserve(id string) {
 	h.changes.Lock()
 	defer h.changes.Unlock()
+	close(h.reserved[id])
 	delete(h.reserved, id)
 }

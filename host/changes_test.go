@@ -3,6 +3,7 @@
 package host_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -47,7 +48,9 @@ func TestAFrozenProviderHoldsUpNoChangeOfAnothersEndpoints(t *testing.T) {
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("changes of the other provider's endpoints took %v", took)
 	}
-	_, err := h.CreateEndpoint(t.Context(), host.EndpointSpec{"provider": "openai", "id": "new"})
+	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := h.CreateEndpoint(impatient, host.EndpointSpec{"provider": "openai", "id": "new"})
 	if e := provider.AsError(err); e == nil || e.Code != provider.CodeConflict {
 		t.Errorf("an id that is about to be taken: %v", err)
 	}

@@ -66,7 +66,7 @@ func (h *Host) DeleteEndpoint(ctx context.Context, id string) error {
 	// that is created under it must not be closed in its place.
 	h.changeEndpoints(func(endpoints map[string]*entry) {
 		delete(endpoints, id)
-		h.reserved[id] = true
+		h.reserved[id] = make(chan struct{})
 	})
 	defer h.unreserve(id)
 	e.endpoint.Close()
@@ -105,7 +105,7 @@ func (h *Host) createEndpoint(ctx context.Context, spec []byte) (status.Endpoint
 	if err != nil {
 		return status.Endpoint{}, err
 	}
-	if id, err = h.reserve(id, name); err != nil {
+	if id, err = h.reserve(ctx, id, name); err != nil {
 		return status.Endpoint{}, err
 	}
 	defer h.unreserve(id)

@@ -60,8 +60,8 @@ type Host struct {
 	// that are reserved; it is never held while a plugin is asked.
 	state     atomic.Pointer[state]
 	changes   sync.Mutex
-	reserved  map[string]bool
-	reloading turn // for changes of the whole configuration
+	reserved  map[string]chan struct{} // closed when the id is free again
+	reloading turn                     // for changes of the whole configuration
 	leaving   leaving
 
 	started, draining atomic.Bool
@@ -75,7 +75,7 @@ func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
 		opts: opts, path: setup.path, log: opts.Logger, lookup: opts.LookupEnv,
-		file: setup.file, reserved: make(map[string]bool), reloading: newTurn(), leaving: newLeaving(),
+		file: setup.file, reserved: make(map[string]chan struct{}), reloading: newTurn(), leaving: newLeaving(),
 	}
 	rules, err := rules(setup.Config.Routes)
 	if err != nil {

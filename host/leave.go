@@ -84,10 +84,10 @@ func (h *Host) reserveGone(e *entry) bool {
 	if p := s.plugins[e.config.Provider]; p == nil || p.Provider != e.plugin.Provider {
 		return false
 	}
-	if now := s.endpoints[id]; h.reserved[id] || now != nil && now.plugin.Provider == e.plugin.Provider {
+	if now := s.endpoints[id]; h.reserved[id] != nil || now != nil && now.plugin.Provider == e.plugin.Provider {
 		return false
 	}
-	h.reserved[id] = true
+	h.reserved[id] = make(chan struct{})
 	return true
 }
 

@@ -227,7 +227,7 @@ func (r *reload) prepare(ctx context.Context, s *endpointStep) *endpointOutcome 
 // all the same, as at the start, and answers with the reason.
 func (r *reload) create(ctx context.Context, o *endpointOutcome) {
 	if o.Action == status.ActionCreate {
-		if _, err := r.reserve(o.Name, o.want.Provider); err != nil {
+		if _, err := r.reserve(ctx, o.Name, o.want.Provider); err != nil {
 			o.skip, o.Problem = true, err.Error()
 			return
 		}
