@@ -252,7 +252,8 @@ type Manifest struct {
 	Sdk string `protobuf:"bytes,6,opt,name=sdk,proto3" json:"sdk,omitempty"`
 	// Major versions of this protocol that the plugin serves.
 	Protocols []int32 `protobuf:"varint,7,rep,packed,name=protocols,proto3" json:"protocols,omitempty"`
-	// Optional abilities of the wire. Unknown ones are ignored.
+	// Optional abilities of the wire. Unknown ones are ignored. "session": the
+	// RPC Session.
 	Capabilities []string     `protobuf:"bytes,8,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	Operations   []*Operation `protobuf:"bytes,9,rep,name=operations,proto3" json:"operations,omitempty"`
 	// Schema of an endpoint's settings.
@@ -2600,6 +2601,641 @@ func (x *TransferResponseHead) GetLength() int64 {
 	return 0
 }
 
+// SessionRequest is what the host sends on a session: frames of any calls, in
+// the order in which they were written. Frames that were waiting together travel
+// together, and the first never waits for another: whoever sends puts what is
+// there into one message, up to about 1 MiB, and sends it.
+//
+// # Calls
+//
+// A call begins with a frame of the kind open and ends with the first response
+// frame that has end set, or with the host's cancel. Its id is the host's choice:
+// above zero, larger than any id before it in the session, and so never used
+// twice. Frames of one call keep their order; between calls there is none, and
+// both sides take turns between calls so that nobody waits behind a large body.
+//
+//	call:    open[, data ...] with end   ->  result[, data ...] with end
+//	stream:  open[, data ...] with end   ->  event ..., the last one finished with end
+//	failed:  in place of any response frame that is due: error with end
+//
+// # Pieces
+//
+// Bodies larger than 64 KiB travel in pieces of at most 64 KiB: the first in
+// open.body or result.body, the others as data. The frame with the last piece has
+// end set; a body of one piece needs no data frame. The plugin begins a call when
+// it has all of the body, bounded by the manifest's max_request_bytes: if a body
+// grows over it, the plugin answers with the error too_large at once and ignores
+// the rest. Likewise the host bounds an answer by max_response_bytes: it cancels
+// the call and reports too_large. Envelope, metadata and events are never split,
+// so a frame can be larger than a piece, and a message than 1 MiB, by one of them.
+//
+// # Credit
+//
+// Credit bounds what a slow reader makes the host hold, call by call. A data
+// event of a stream costs as many bytes as its chunks have together; all else is
+// free. open.credit is what the plugin may send at first, each credit frame adds
+// to it. While credit is above zero the plugin may send an event, whatever it
+// costs: credit then falls below zero, so that a chunk larger than all credit
+// passes. At zero or below it waits. The host starts with 256 KiB and gives back
+// what has been read, at the latest when half of that was. All credit together
+// that is not used yet stays under 2^31; open.credit of a call is ignored.
+//
+// # Cancel, deadlines
+//
+// With cancel a call has ended for both sides: the plugin stops the work, closes
+// the connection to the service and sends nothing more for the call, not even an
+// error. Frames of a call that has ended are late, not wrong: whoever reads them
+// ignores them, whatever they hold. open.timeout is what a gRPC deadline is to the
+// plain RPCs: when it has passed, the plugin ends the call with the error
+// DEADLINE_EXCEEDED, typed if it can; it starts to count when open arrives.
+// Envelope.attempt_timeout means what it means there. The host sends cancel when
+// its own deadline passes and does not wait for the plugin's.
+//
+// # The session's own life
+//
+// The host opens one session a connection, at the first call, when the plugin has
+// described itself. It half-closes the stream when no call is to follow; the
+// plugin ends it with the status OK when its last call has ended. A plugin that
+// drains answers calls that are opened after that with the error
+// plugin_unavailable and keeps the session. If the stream ends otherwise, all of
+// its calls have failed with it, as calls of the plain RPCs fail with their
+// connection; the host may open a new session on the same connection.
+//
+// # Violations
+//
+// Who sees one of these ends the stream, the plugin with the status
+// INVALID_ARGUMENT and words that say what, the host by cancelling it: a message
+// that cannot be decoded; an open whose id is zero or not larger than those
+// before; any other frame for an id that was never opened; an open without a
+// known mode; data of a body that was complete; a result or data for a stream, an
+// event for a call, a second result, data before the result; a frame after the
+// one with end; an event without credit; credit without bounds. All calls fail at
+// once, the processes live. The host calls a plugin that broke these rules over
+// Call and Stream for the rest of the connection. A reader need not remember calls
+// that have ended: it may take a frame after the end as late.
+//
+// The order of a stream's events is that of Stream, and what is wrong with it
+// fails that call alone, as it does there.
+//
+// A frame without a kind that the reader knows is nothing but its end: with end
+// set it completes a body, else it is ignored.
+//
+// Transfers and all other RPCs stay what they are. There is no gRPC metadata.
+type SessionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        []*RequestFrame        `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionRequest) Reset() {
+	*x = SessionRequest{}
+	mi := &file_provider_v1_provider_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionRequest) ProtoMessage() {}
+
+func (x *SessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionRequest.ProtoReflect.Descriptor instead.
+func (*SessionRequest) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SessionRequest) GetFrames() []*RequestFrame {
+	if x != nil {
+		return x.Frames
+	}
+	return nil
+}
+
+// SessionResponse is what the plugin sends on a session: frames of any calls.
+// SessionRequest has the rules.
+type SessionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        []*ResponseFrame       `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionResponse) Reset() {
+	*x = SessionResponse{}
+	mi := &file_provider_v1_provider_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionResponse) ProtoMessage() {}
+
+func (x *SessionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionResponse.ProtoReflect.Descriptor instead.
+func (*SessionResponse) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *SessionResponse) GetFrames() []*ResponseFrame {
+	if x != nil {
+		return x.Frames
+	}
+	return nil
+}
+
+// RequestFrame is one piece of a call on its way to the plugin.
+type RequestFrame struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The call; see SessionRequest.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Types that are valid to be assigned to Frame:
+	//
+	//	*RequestFrame_Open
+	//	*RequestFrame_Data
+	//	*RequestFrame_Cancel
+	//	*RequestFrame_Credit
+	Frame isRequestFrame_Frame `protobuf_oneof:"frame"`
+	// The body is complete with this frame.
+	End           bool `protobuf:"varint,6,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestFrame) Reset() {
+	*x = RequestFrame{}
+	mi := &file_provider_v1_provider_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestFrame) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestFrame) ProtoMessage() {}
+
+func (x *RequestFrame) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestFrame.ProtoReflect.Descriptor instead.
+func (*RequestFrame) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *RequestFrame) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RequestFrame) GetFrame() isRequestFrame_Frame {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
+func (x *RequestFrame) GetOpen() *SessionOpen {
+	if x != nil {
+		if x, ok := x.Frame.(*RequestFrame_Open); ok {
+			return x.Open
+		}
+	}
+	return nil
+}
+
+func (x *RequestFrame) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Frame.(*RequestFrame_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *RequestFrame) GetCancel() *SessionCancel {
+	if x != nil {
+		if x, ok := x.Frame.(*RequestFrame_Cancel); ok {
+			return x.Cancel
+		}
+	}
+	return nil
+}
+
+func (x *RequestFrame) GetCredit() uint32 {
+	if x != nil {
+		if x, ok := x.Frame.(*RequestFrame_Credit); ok {
+			return x.Credit
+		}
+	}
+	return 0
+}
+
+func (x *RequestFrame) GetEnd() bool {
+	if x != nil {
+		return x.End
+	}
+	return false
+}
+
+type isRequestFrame_Frame interface {
+	isRequestFrame_Frame()
+}
+
+type RequestFrame_Open struct {
+	// First, exactly once.
+	Open *SessionOpen `protobuf:"bytes,2,opt,name=open,proto3,oneof"`
+}
+
+type RequestFrame_Data struct {
+	// The next piece of the body, at most 64 KiB.
+	Data []byte `protobuf:"bytes,3,opt,name=data,proto3,oneof"`
+}
+
+type RequestFrame_Cancel struct {
+	// The call has ended for the host.
+	Cancel *SessionCancel `protobuf:"bytes,4,opt,name=cancel,proto3,oneof"`
+}
+
+type RequestFrame_Credit struct {
+	// Further bytes that the plugin may send as events.
+	Credit uint32 `protobuf:"varint,5,opt,name=credit,proto3,oneof"`
+}
+
+func (*RequestFrame_Open) isRequestFrame_Frame() {}
+
+func (*RequestFrame_Data) isRequestFrame_Frame() {}
+
+func (*RequestFrame_Cancel) isRequestFrame_Frame() {}
+
+func (*RequestFrame_Credit) isRequestFrame_Frame() {}
+
+// SessionOpen begins a call.
+type SessionOpen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// MODE_CALL or MODE_STREAM.
+	Mode     Mode      `protobuf:"varint,1,opt,name=mode,proto3,enum=backplane.provider.v1.Mode" json:"mode,omitempty"`
+	Envelope *Envelope `protobuf:"bytes,2,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// The body, or its first piece.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// Bytes that the plugin may send as events at first.
+	Credit uint32 `protobuf:"varint,4,opt,name=credit,proto3" json:"credit,omitempty"`
+	// Time that the host gives the call; absent if there is no limit.
+	Timeout       *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionOpen) Reset() {
+	*x = SessionOpen{}
+	mi := &file_provider_v1_provider_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionOpen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionOpen) ProtoMessage() {}
+
+func (x *SessionOpen) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionOpen.ProtoReflect.Descriptor instead.
+func (*SessionOpen) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *SessionOpen) GetMode() Mode {
+	if x != nil {
+		return x.Mode
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *SessionOpen) GetEnvelope() *Envelope {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+func (x *SessionOpen) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *SessionOpen) GetCredit() uint32 {
+	if x != nil {
+		return x.Credit
+	}
+	return 0
+}
+
+func (x *SessionOpen) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+// SessionCancel ends a call before its answer.
+type SessionCancel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True if the host's deadline passed, false if the caller left.
+	Deadline      bool `protobuf:"varint,1,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionCancel) Reset() {
+	*x = SessionCancel{}
+	mi := &file_provider_v1_provider_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionCancel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionCancel) ProtoMessage() {}
+
+func (x *SessionCancel) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionCancel.ProtoReflect.Descriptor instead.
+func (*SessionCancel) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *SessionCancel) GetDeadline() bool {
+	if x != nil {
+		return x.Deadline
+	}
+	return false
+}
+
+// ResponseFrame is one piece of a call's answer.
+type ResponseFrame struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The call; see SessionRequest.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Types that are valid to be assigned to Frame:
+	//
+	//	*ResponseFrame_Result
+	//	*ResponseFrame_Data
+	//	*ResponseFrame_Event
+	//	*ResponseFrame_Error
+	Frame isResponseFrame_Frame `protobuf_oneof:"frame"`
+	// The call has ended with this frame.
+	End           bool `protobuf:"varint,6,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseFrame) Reset() {
+	*x = ResponseFrame{}
+	mi := &file_provider_v1_provider_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseFrame) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseFrame) ProtoMessage() {}
+
+func (x *ResponseFrame) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseFrame.ProtoReflect.Descriptor instead.
+func (*ResponseFrame) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ResponseFrame) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ResponseFrame) GetFrame() isResponseFrame_Frame {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
+func (x *ResponseFrame) GetResult() *CallResponse {
+	if x != nil {
+		if x, ok := x.Frame.(*ResponseFrame_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+func (x *ResponseFrame) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Frame.(*ResponseFrame_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *ResponseFrame) GetEvent() *StreamResponse {
+	if x != nil {
+		if x, ok := x.Frame.(*ResponseFrame_Event); ok {
+			return x.Event
+		}
+	}
+	return nil
+}
+
+func (x *ResponseFrame) GetError() *SessionError {
+	if x != nil {
+		if x, ok := x.Frame.(*ResponseFrame_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+func (x *ResponseFrame) GetEnd() bool {
+	if x != nil {
+		return x.End
+	}
+	return false
+}
+
+type isResponseFrame_Frame interface {
+	isResponseFrame_Frame()
+}
+
+type ResponseFrame_Result struct {
+	// The answer of a call, its body whole or the first piece of it.
+	Result *CallResponse `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+type ResponseFrame_Data struct {
+	// The next piece of the body, at most 64 KiB.
+	Data []byte `protobuf:"bytes,3,opt,name=data,proto3,oneof"`
+}
+
+type ResponseFrame_Event struct {
+	// One event of a stream.
+	Event *StreamResponse `protobuf:"bytes,4,opt,name=event,proto3,oneof"`
+}
+
+type ResponseFrame_Error struct {
+	// The call failed. Always the last frame.
+	Error *SessionError `protobuf:"bytes,5,opt,name=error,proto3,oneof"`
+}
+
+func (*ResponseFrame_Result) isResponseFrame_Frame() {}
+
+func (*ResponseFrame_Data) isResponseFrame_Frame() {}
+
+func (*ResponseFrame_Event) isResponseFrame_Frame() {}
+
+func (*ResponseFrame_Error) isResponseFrame_Frame() {}
+
+// SessionError is what the status of Call or Stream would say.
+type SessionError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The gRPC status code.
+	Code int32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The gRPC status message.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// The status's detail; absent if there is none.
+	Detail        *ProviderError `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionError) Reset() {
+	*x = SessionError{}
+	mi := &file_provider_v1_provider_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionError) ProtoMessage() {}
+
+func (x *SessionError) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_provider_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionError.ProtoReflect.Descriptor instead.
+func (*SessionError) Descriptor() ([]byte, []int) {
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SessionError) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *SessionError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *SessionError) GetDetail() *ProviderError {
+	if x != nil {
+		return x.Detail
+	}
+	return nil
+}
+
 type HealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2608,7 +3244,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_provider_v1_provider_proto_msgTypes[35]
+	mi := &file_provider_v1_provider_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +3256,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_provider_proto_msgTypes[35]
+	mi := &file_provider_v1_provider_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +3269,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_provider_proto_rawDescGZIP(), []int{35}
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{42}
 }
 
 type HealthResponse struct {
@@ -2650,7 +3286,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_provider_v1_provider_proto_msgTypes[36]
+	mi := &file_provider_v1_provider_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +3298,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_provider_proto_msgTypes[36]
+	mi := &file_provider_v1_provider_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +3311,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_provider_proto_rawDescGZIP(), []int{36}
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *HealthResponse) GetReady() bool {
@@ -2709,7 +3345,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_provider_v1_provider_proto_msgTypes[37]
+	mi := &file_provider_v1_provider_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2721,7 +3357,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_provider_proto_msgTypes[37]
+	mi := &file_provider_v1_provider_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2734,7 +3370,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_provider_proto_rawDescGZIP(), []int{37}
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DrainRequest) GetTimeout() *durationpb.Duration {
@@ -2752,7 +3388,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_provider_v1_provider_proto_msgTypes[38]
+	mi := &file_provider_v1_provider_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +3400,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_provider_proto_msgTypes[38]
+	mi := &file_provider_v1_provider_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +3413,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_provider_proto_rawDescGZIP(), []int{38}
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{45}
 }
 
 // ProviderError is the detail of a failed call's status. Message and detail
@@ -2818,7 +3454,7 @@ type ProviderError struct {
 
 func (x *ProviderError) Reset() {
 	*x = ProviderError{}
-	mi := &file_provider_v1_provider_proto_msgTypes[39]
+	mi := &file_provider_v1_provider_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2830,7 +3466,7 @@ func (x *ProviderError) String() string {
 func (*ProviderError) ProtoMessage() {}
 
 func (x *ProviderError) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_provider_proto_msgTypes[39]
+	mi := &file_provider_v1_provider_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2843,7 +3479,7 @@ func (x *ProviderError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderError.ProtoReflect.Descriptor instead.
 func (*ProviderError) Descriptor() ([]byte, []int) {
-	return file_provider_v1_provider_proto_rawDescGZIP(), []int{39}
+	return file_provider_v1_provider_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ProviderError) GetCode() string {
@@ -3144,7 +3780,39 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\x14TransferResponseHead\x12/\n" +
 	"\x04meta\x18\x01 \x01(\v2\x1b.backplane.provider.v1.MetaR\x04meta\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x16\n" +
-	"\x06length\x18\x03 \x01(\x03R\x06length\"\x0f\n" +
+	"\x06length\x18\x03 \x01(\x03R\x06length\"M\n" +
+	"\x0eSessionRequest\x12;\n" +
+	"\x06frames\x18\x01 \x03(\v2#.backplane.provider.v1.RequestFrameR\x06frames\"O\n" +
+	"\x0fSessionResponse\x12<\n" +
+	"\x06frames\x18\x01 \x03(\v2$.backplane.provider.v1.ResponseFrameR\x06frames\"\xe8\x01\n" +
+	"\fRequestFrame\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x128\n" +
+	"\x04open\x18\x02 \x01(\v2\".backplane.provider.v1.SessionOpenH\x00R\x04open\x12\x19\n" +
+	"\x04data\x18\x03 \x01(\fB\x03\x80\x01\x01H\x00R\x04data\x12>\n" +
+	"\x06cancel\x18\x04 \x01(\v2$.backplane.provider.v1.SessionCancelH\x00R\x06cancel\x12\x18\n" +
+	"\x06credit\x18\x05 \x01(\rH\x00R\x06credit\x12\x10\n" +
+	"\x03end\x18\x06 \x01(\bR\x03endB\a\n" +
+	"\x05frame\"\xe1\x01\n" +
+	"\vSessionOpen\x12/\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x1b.backplane.provider.v1.ModeR\x04mode\x12;\n" +
+	"\benvelope\x18\x02 \x01(\v2\x1f.backplane.provider.v1.EnvelopeR\benvelope\x12\x17\n" +
+	"\x04body\x18\x03 \x01(\fB\x03\x80\x01\x01R\x04body\x12\x16\n" +
+	"\x06credit\x18\x04 \x01(\rR\x06credit\x123\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"+\n" +
+	"\rSessionCancel\x12\x1a\n" +
+	"\bdeadline\x18\x01 \x01(\bR\bdeadline\"\x90\x02\n" +
+	"\rResponseFrame\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12=\n" +
+	"\x06result\x18\x02 \x01(\v2#.backplane.provider.v1.CallResponseH\x00R\x06result\x12\x19\n" +
+	"\x04data\x18\x03 \x01(\fB\x03\x80\x01\x01H\x00R\x04data\x12=\n" +
+	"\x05event\x18\x04 \x01(\v2%.backplane.provider.v1.StreamResponseH\x00R\x05event\x12;\n" +
+	"\x05error\x18\x05 \x01(\v2#.backplane.provider.v1.SessionErrorH\x00R\x05error\x12\x10\n" +
+	"\x03end\x18\x06 \x01(\bR\x03endB\a\n" +
+	"\x05frame\"z\n" +
+	"\fSessionError\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12<\n" +
+	"\x06detail\x18\x03 \x01(\v2$.backplane.provider.v1.ProviderErrorR\x06detail\"\x0f\n" +
 	"\rHealthRequest\"]\n" +
 	"\x0eHealthResponse\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\bR\x05ready\x12\x18\n" +
@@ -3183,7 +3851,7 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\tRetryHint\x12\x1a\n" +
 	"\x16RETRY_HINT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11RETRY_HINT_ALWAYS\x10\x01\x12\x14\n" +
-	"\x10RETRY_HINT_NEVER\x10\x022\xc2\a\n" +
+	"\x10RETRY_HINT_NEVER\x10\x022\xa0\b\n" +
 	"\x0fProviderService\x12[\n" +
 	"\bDescribe\x12&.backplane.provider.v1.DescribeRequest\x1a'.backplane.provider.v1.DescribeResponse\x12^\n" +
 	"\tConfigure\x12'.backplane.provider.v1.ConfigureRequest\x1a(.backplane.provider.v1.ConfigureResponse\x12g\n" +
@@ -3192,7 +3860,8 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\fTestEndpoint\x12*.backplane.provider.v1.TestEndpointRequest\x1a+.backplane.provider.v1.TestEndpointResponse\x12O\n" +
 	"\x04Call\x12\".backplane.provider.v1.CallRequest\x1a#.backplane.provider.v1.CallResponse\x12W\n" +
 	"\x06Stream\x12$.backplane.provider.v1.StreamRequest\x1a%.backplane.provider.v1.StreamResponse0\x01\x12_\n" +
-	"\bTransfer\x12&.backplane.provider.v1.TransferRequest\x1a'.backplane.provider.v1.TransferResponse(\x010\x01\x12U\n" +
+	"\bTransfer\x12&.backplane.provider.v1.TransferRequest\x1a'.backplane.provider.v1.TransferResponse(\x010\x01\x12\\\n" +
+	"\aSession\x12%.backplane.provider.v1.SessionRequest\x1a&.backplane.provider.v1.SessionResponse(\x010\x01\x12U\n" +
 	"\x06Health\x12$.backplane.provider.v1.HealthRequest\x1a%.backplane.provider.v1.HealthResponse\x12R\n" +
 	"\x05Drain\x12#.backplane.provider.v1.DrainRequest\x1a$.backplane.provider.v1.DrainResponseBGZEgithub.com/backplane-dev/backplane/sdk/internal/providerpb;providerpbb\x06proto3"
 
@@ -3209,7 +3878,7 @@ func file_provider_v1_provider_proto_rawDescGZIP() []byte {
 }
 
 var file_provider_v1_provider_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_provider_v1_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_provider_v1_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_provider_v1_provider_proto_goTypes = []any{
 	(Mode)(0),                     // 0: backplane.provider.v1.Mode
 	(RetryHint)(0),                // 1: backplane.provider.v1.RetryHint
@@ -3248,15 +3917,22 @@ var file_provider_v1_provider_proto_goTypes = []any{
 	(*TransferRequestHead)(nil),   // 34: backplane.provider.v1.TransferRequestHead
 	(*TransferResponse)(nil),      // 35: backplane.provider.v1.TransferResponse
 	(*TransferResponseHead)(nil),  // 36: backplane.provider.v1.TransferResponseHead
-	(*HealthRequest)(nil),         // 37: backplane.provider.v1.HealthRequest
-	(*HealthResponse)(nil),        // 38: backplane.provider.v1.HealthResponse
-	(*DrainRequest)(nil),          // 39: backplane.provider.v1.DrainRequest
-	(*DrainResponse)(nil),         // 40: backplane.provider.v1.DrainResponse
-	(*ProviderError)(nil),         // 41: backplane.provider.v1.ProviderError
-	nil,                           // 42: backplane.provider.v1.Envelope.HeadersEntry
-	nil,                           // 43: backplane.provider.v1.Meta.HeadersEntry
-	(*structpb.Value)(nil),        // 44: google.protobuf.Value
-	(*durationpb.Duration)(nil),   // 45: google.protobuf.Duration
+	(*SessionRequest)(nil),        // 37: backplane.provider.v1.SessionRequest
+	(*SessionResponse)(nil),       // 38: backplane.provider.v1.SessionResponse
+	(*RequestFrame)(nil),          // 39: backplane.provider.v1.RequestFrame
+	(*SessionOpen)(nil),           // 40: backplane.provider.v1.SessionOpen
+	(*SessionCancel)(nil),         // 41: backplane.provider.v1.SessionCancel
+	(*ResponseFrame)(nil),         // 42: backplane.provider.v1.ResponseFrame
+	(*SessionError)(nil),          // 43: backplane.provider.v1.SessionError
+	(*HealthRequest)(nil),         // 44: backplane.provider.v1.HealthRequest
+	(*HealthResponse)(nil),        // 45: backplane.provider.v1.HealthResponse
+	(*DrainRequest)(nil),          // 46: backplane.provider.v1.DrainRequest
+	(*DrainResponse)(nil),         // 47: backplane.provider.v1.DrainResponse
+	(*ProviderError)(nil),         // 48: backplane.provider.v1.ProviderError
+	nil,                           // 49: backplane.provider.v1.Envelope.HeadersEntry
+	nil,                           // 50: backplane.provider.v1.Meta.HeadersEntry
+	(*structpb.Value)(nil),        // 51: google.protobuf.Value
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
 }
 var file_provider_v1_provider_proto_depIdxs = []int32{
 	4,  // 0: backplane.provider.v1.DescribeResponse.manifest:type_name -> backplane.provider.v1.Manifest
@@ -3269,20 +3945,20 @@ var file_provider_v1_provider_proto_depIdxs = []int32{
 	0,  // 7: backplane.provider.v1.Operation.modes:type_name -> backplane.provider.v1.Mode
 	7,  // 8: backplane.provider.v1.SettingsSchema.attributes:type_name -> backplane.provider.v1.Attribute
 	8,  // 9: backplane.provider.v1.SettingsSchema.blocks:type_name -> backplane.provider.v1.Block
-	44, // 10: backplane.provider.v1.Attribute.default:type_name -> google.protobuf.Value
+	51, // 10: backplane.provider.v1.Attribute.default:type_name -> google.protobuf.Value
 	6,  // 11: backplane.provider.v1.Block.schema:type_name -> backplane.provider.v1.SettingsSchema
 	14, // 12: backplane.provider.v1.ConfigureResponse.diagnostics:type_name -> backplane.provider.v1.Diagnostic
 	14, // 13: backplane.provider.v1.OpenEndpointResponse.diagnostics:type_name -> backplane.provider.v1.Diagnostic
 	21, // 14: backplane.provider.v1.TestEndpointRequest.envelope:type_name -> backplane.provider.v1.Envelope
-	45, // 15: backplane.provider.v1.Envelope.attempt_timeout:type_name -> google.protobuf.Duration
-	42, // 16: backplane.provider.v1.Envelope.headers:type_name -> backplane.provider.v1.Envelope.HeadersEntry
-	45, // 17: backplane.provider.v1.Envelope.connect_timeout:type_name -> google.protobuf.Duration
+	52, // 15: backplane.provider.v1.Envelope.attempt_timeout:type_name -> google.protobuf.Duration
+	49, // 16: backplane.provider.v1.Envelope.headers:type_name -> backplane.provider.v1.Envelope.HeadersEntry
+	52, // 17: backplane.provider.v1.Envelope.connect_timeout:type_name -> google.protobuf.Duration
 	21, // 18: backplane.provider.v1.CallRequest.envelope:type_name -> backplane.provider.v1.Envelope
 	24, // 19: backplane.provider.v1.CallResponse.meta:type_name -> backplane.provider.v1.Meta
 	25, // 20: backplane.provider.v1.Meta.usage:type_name -> backplane.provider.v1.Usage
 	26, // 21: backplane.provider.v1.Meta.rate_limits:type_name -> backplane.provider.v1.RateLimit
-	43, // 22: backplane.provider.v1.Meta.headers:type_name -> backplane.provider.v1.Meta.HeadersEntry
-	45, // 23: backplane.provider.v1.RateLimit.reset:type_name -> google.protobuf.Duration
+	50, // 22: backplane.provider.v1.Meta.headers:type_name -> backplane.provider.v1.Meta.HeadersEntry
+	52, // 23: backplane.provider.v1.RateLimit.reset:type_name -> google.protobuf.Duration
 	21, // 24: backplane.provider.v1.StreamRequest.envelope:type_name -> backplane.provider.v1.Envelope
 	29, // 25: backplane.provider.v1.StreamResponse.started:type_name -> backplane.provider.v1.Started
 	30, // 26: backplane.provider.v1.StreamResponse.data:type_name -> backplane.provider.v1.Data
@@ -3296,35 +3972,48 @@ var file_provider_v1_provider_proto_depIdxs = []int32{
 	36, // 34: backplane.provider.v1.TransferResponse.head:type_name -> backplane.provider.v1.TransferResponseHead
 	32, // 35: backplane.provider.v1.TransferResponse.finished:type_name -> backplane.provider.v1.Finished
 	24, // 36: backplane.provider.v1.TransferResponseHead.meta:type_name -> backplane.provider.v1.Meta
-	45, // 37: backplane.provider.v1.DrainRequest.timeout:type_name -> google.protobuf.Duration
-	45, // 38: backplane.provider.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
-	1,  // 39: backplane.provider.v1.ProviderError.retry:type_name -> backplane.provider.v1.RetryHint
-	26, // 40: backplane.provider.v1.ProviderError.rate_limits:type_name -> backplane.provider.v1.RateLimit
-	2,  // 41: backplane.provider.v1.ProviderService.Describe:input_type -> backplane.provider.v1.DescribeRequest
-	12, // 42: backplane.provider.v1.ProviderService.Configure:input_type -> backplane.provider.v1.ConfigureRequest
-	15, // 43: backplane.provider.v1.ProviderService.OpenEndpoint:input_type -> backplane.provider.v1.OpenEndpointRequest
-	17, // 44: backplane.provider.v1.ProviderService.CloseEndpoint:input_type -> backplane.provider.v1.CloseEndpointRequest
-	19, // 45: backplane.provider.v1.ProviderService.TestEndpoint:input_type -> backplane.provider.v1.TestEndpointRequest
-	22, // 46: backplane.provider.v1.ProviderService.Call:input_type -> backplane.provider.v1.CallRequest
-	27, // 47: backplane.provider.v1.ProviderService.Stream:input_type -> backplane.provider.v1.StreamRequest
-	33, // 48: backplane.provider.v1.ProviderService.Transfer:input_type -> backplane.provider.v1.TransferRequest
-	37, // 49: backplane.provider.v1.ProviderService.Health:input_type -> backplane.provider.v1.HealthRequest
-	39, // 50: backplane.provider.v1.ProviderService.Drain:input_type -> backplane.provider.v1.DrainRequest
-	3,  // 51: backplane.provider.v1.ProviderService.Describe:output_type -> backplane.provider.v1.DescribeResponse
-	13, // 52: backplane.provider.v1.ProviderService.Configure:output_type -> backplane.provider.v1.ConfigureResponse
-	16, // 53: backplane.provider.v1.ProviderService.OpenEndpoint:output_type -> backplane.provider.v1.OpenEndpointResponse
-	18, // 54: backplane.provider.v1.ProviderService.CloseEndpoint:output_type -> backplane.provider.v1.CloseEndpointResponse
-	20, // 55: backplane.provider.v1.ProviderService.TestEndpoint:output_type -> backplane.provider.v1.TestEndpointResponse
-	23, // 56: backplane.provider.v1.ProviderService.Call:output_type -> backplane.provider.v1.CallResponse
-	28, // 57: backplane.provider.v1.ProviderService.Stream:output_type -> backplane.provider.v1.StreamResponse
-	35, // 58: backplane.provider.v1.ProviderService.Transfer:output_type -> backplane.provider.v1.TransferResponse
-	38, // 59: backplane.provider.v1.ProviderService.Health:output_type -> backplane.provider.v1.HealthResponse
-	40, // 60: backplane.provider.v1.ProviderService.Drain:output_type -> backplane.provider.v1.DrainResponse
-	51, // [51:61] is the sub-list for method output_type
-	41, // [41:51] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	39, // 37: backplane.provider.v1.SessionRequest.frames:type_name -> backplane.provider.v1.RequestFrame
+	42, // 38: backplane.provider.v1.SessionResponse.frames:type_name -> backplane.provider.v1.ResponseFrame
+	40, // 39: backplane.provider.v1.RequestFrame.open:type_name -> backplane.provider.v1.SessionOpen
+	41, // 40: backplane.provider.v1.RequestFrame.cancel:type_name -> backplane.provider.v1.SessionCancel
+	0,  // 41: backplane.provider.v1.SessionOpen.mode:type_name -> backplane.provider.v1.Mode
+	21, // 42: backplane.provider.v1.SessionOpen.envelope:type_name -> backplane.provider.v1.Envelope
+	52, // 43: backplane.provider.v1.SessionOpen.timeout:type_name -> google.protobuf.Duration
+	23, // 44: backplane.provider.v1.ResponseFrame.result:type_name -> backplane.provider.v1.CallResponse
+	28, // 45: backplane.provider.v1.ResponseFrame.event:type_name -> backplane.provider.v1.StreamResponse
+	43, // 46: backplane.provider.v1.ResponseFrame.error:type_name -> backplane.provider.v1.SessionError
+	48, // 47: backplane.provider.v1.SessionError.detail:type_name -> backplane.provider.v1.ProviderError
+	52, // 48: backplane.provider.v1.DrainRequest.timeout:type_name -> google.protobuf.Duration
+	52, // 49: backplane.provider.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
+	1,  // 50: backplane.provider.v1.ProviderError.retry:type_name -> backplane.provider.v1.RetryHint
+	26, // 51: backplane.provider.v1.ProviderError.rate_limits:type_name -> backplane.provider.v1.RateLimit
+	2,  // 52: backplane.provider.v1.ProviderService.Describe:input_type -> backplane.provider.v1.DescribeRequest
+	12, // 53: backplane.provider.v1.ProviderService.Configure:input_type -> backplane.provider.v1.ConfigureRequest
+	15, // 54: backplane.provider.v1.ProviderService.OpenEndpoint:input_type -> backplane.provider.v1.OpenEndpointRequest
+	17, // 55: backplane.provider.v1.ProviderService.CloseEndpoint:input_type -> backplane.provider.v1.CloseEndpointRequest
+	19, // 56: backplane.provider.v1.ProviderService.TestEndpoint:input_type -> backplane.provider.v1.TestEndpointRequest
+	22, // 57: backplane.provider.v1.ProviderService.Call:input_type -> backplane.provider.v1.CallRequest
+	27, // 58: backplane.provider.v1.ProviderService.Stream:input_type -> backplane.provider.v1.StreamRequest
+	33, // 59: backplane.provider.v1.ProviderService.Transfer:input_type -> backplane.provider.v1.TransferRequest
+	37, // 60: backplane.provider.v1.ProviderService.Session:input_type -> backplane.provider.v1.SessionRequest
+	44, // 61: backplane.provider.v1.ProviderService.Health:input_type -> backplane.provider.v1.HealthRequest
+	46, // 62: backplane.provider.v1.ProviderService.Drain:input_type -> backplane.provider.v1.DrainRequest
+	3,  // 63: backplane.provider.v1.ProviderService.Describe:output_type -> backplane.provider.v1.DescribeResponse
+	13, // 64: backplane.provider.v1.ProviderService.Configure:output_type -> backplane.provider.v1.ConfigureResponse
+	16, // 65: backplane.provider.v1.ProviderService.OpenEndpoint:output_type -> backplane.provider.v1.OpenEndpointResponse
+	18, // 66: backplane.provider.v1.ProviderService.CloseEndpoint:output_type -> backplane.provider.v1.CloseEndpointResponse
+	20, // 67: backplane.provider.v1.ProviderService.TestEndpoint:output_type -> backplane.provider.v1.TestEndpointResponse
+	23, // 68: backplane.provider.v1.ProviderService.Call:output_type -> backplane.provider.v1.CallResponse
+	28, // 69: backplane.provider.v1.ProviderService.Stream:output_type -> backplane.provider.v1.StreamResponse
+	35, // 70: backplane.provider.v1.ProviderService.Transfer:output_type -> backplane.provider.v1.TransferResponse
+	38, // 71: backplane.provider.v1.ProviderService.Session:output_type -> backplane.provider.v1.SessionResponse
+	45, // 72: backplane.provider.v1.ProviderService.Health:output_type -> backplane.provider.v1.HealthResponse
+	47, // 73: backplane.provider.v1.ProviderService.Drain:output_type -> backplane.provider.v1.DrainResponse
+	63, // [63:74] is the sub-list for method output_type
+	52, // [52:63] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_provider_proto_init() }
@@ -3349,13 +4038,25 @@ func file_provider_v1_provider_proto_init() {
 		(*TransferResponse_Data)(nil),
 		(*TransferResponse_Finished)(nil),
 	}
+	file_provider_v1_provider_proto_msgTypes[37].OneofWrappers = []any{
+		(*RequestFrame_Open)(nil),
+		(*RequestFrame_Data)(nil),
+		(*RequestFrame_Cancel)(nil),
+		(*RequestFrame_Credit)(nil),
+	}
+	file_provider_v1_provider_proto_msgTypes[40].OneofWrappers = []any{
+		(*ResponseFrame_Result)(nil),
+		(*ResponseFrame_Data)(nil),
+		(*ResponseFrame_Event)(nil),
+		(*ResponseFrame_Error)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provider_v1_provider_proto_rawDesc), len(file_provider_v1_provider_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   42,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -54,6 +54,7 @@ const (
 	ProviderService_Call_FullMethodName          = "/backplane.provider.v1.ProviderService/Call"
 	ProviderService_Stream_FullMethodName        = "/backplane.provider.v1.ProviderService/Stream"
 	ProviderService_Transfer_FullMethodName      = "/backplane.provider.v1.ProviderService/Transfer"
+	ProviderService_Session_FullMethodName       = "/backplane.provider.v1.ProviderService/Session"
 	ProviderService_Health_FullMethodName        = "/backplane.provider.v1.ProviderService/Health"
 	ProviderService_Drain_FullMethodName         = "/backplane.provider.v1.ProviderService/Drain"
 )
@@ -97,6 +98,12 @@ type ProviderServiceClient interface {
 	// then the upload in pieces, then half-closes; the plugin sends a head, then
 	// the answer in pieces, then finished. It may answer before it has read all.
 	Transfer(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[TransferRequest, TransferResponse], error)
+	// Session carries calls of the modes "call" and "stream" as frames on one
+	// long-lived stream: a faster way to say what Call and Stream say, with the
+	// same meaning. A plugin offers it with the capability "session"; the host
+	// then uses it for all such calls, and Call and Stream only where a session
+	// failed. Serve those two in any case. SessionRequest has the rules.
+	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error)
 	// Health says whether the plugin itself works. It must answer at once and
 	// must not contact the service.
 	Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error)
@@ -206,6 +213,19 @@ func (c *providerServiceClient) Transfer(ctx context.Context, opts ...grpc.CallO
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ProviderService_TransferClient = grpc.BidiStreamingClient[TransferRequest, TransferResponse]
 
+func (c *providerServiceClient) Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ProviderService_ServiceDesc.Streams[2], ProviderService_Session_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SessionRequest, SessionResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProviderService_SessionClient = grpc.BidiStreamingClient[SessionRequest, SessionResponse]
+
 func (c *providerServiceClient) Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HealthResponse)
@@ -265,6 +285,12 @@ type ProviderServiceServer interface {
 	// then the upload in pieces, then half-closes; the plugin sends a head, then
 	// the answer in pieces, then finished. It may answer before it has read all.
 	Transfer(grpc.BidiStreamingServer[TransferRequest, TransferResponse]) error
+	// Session carries calls of the modes "call" and "stream" as frames on one
+	// long-lived stream: a faster way to say what Call and Stream say, with the
+	// same meaning. A plugin offers it with the capability "session"; the host
+	// then uses it for all such calls, and Call and Stream only where a session
+	// failed. Serve those two in any case. SessionRequest has the rules.
+	Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error
 	// Health says whether the plugin itself works. It must answer at once and
 	// must not contact the service.
 	Health(context.Context, *HealthRequest) (*HealthResponse, error)
@@ -305,6 +331,9 @@ func (UnimplementedProviderServiceServer) Stream(*StreamRequest, grpc.ServerStre
 }
 func (UnimplementedProviderServiceServer) Transfer(grpc.BidiStreamingServer[TransferRequest, TransferResponse]) error {
 	return status.Error(codes.Unimplemented, "method Transfer not implemented")
+}
+func (UnimplementedProviderServiceServer) Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error {
+	return status.Error(codes.Unimplemented, "method Session not implemented")
 }
 func (UnimplementedProviderServiceServer) Health(context.Context, *HealthRequest) (*HealthResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Health not implemented")
@@ -459,6 +488,13 @@ func _ProviderService_Transfer_Handler(srv interface{}, stream grpc.ServerStream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ProviderService_TransferServer = grpc.BidiStreamingServer[TransferRequest, TransferResponse]
 
+func _ProviderService_Session_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ProviderServiceServer).Session(&grpc.GenericServerStream[SessionRequest, SessionResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProviderService_SessionServer = grpc.BidiStreamingServer[SessionRequest, SessionResponse]
+
 func _ProviderService_Health_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HealthRequest)
 	if err := dec(in); err != nil {
@@ -544,6 +580,12 @@ var ProviderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Transfer",
 			Handler:       _ProviderService_Transfer_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Session",
+			Handler:       _ProviderService_Session_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},
