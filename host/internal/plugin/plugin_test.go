@@ -164,6 +164,8 @@ func (e *testEndpoint) Call(ctx context.Context, req *provider.Request) (*provid
 
 func (e *testEndpoint) grant(ctx context.Context, w wish, a *answer) error {
 	switch w.Do {
+	case "nap":
+		time.Sleep(time.Second)
 	case "sleep":
 		<-ctx.Done()
 		return ctx.Err()

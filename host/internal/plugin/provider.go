@@ -24,6 +24,7 @@ type Provider struct {
 	current   atomic.Pointer[generation] // nil while there is no process that takes calls
 
 	probeEvery time.Duration
+	patience   time.Duration // see awaitRoom
 	tick       time.Duration // how often idleness and trials are looked at
 	// pauses, if set, changes the pauses of the backoff, for tests.
 	pauses func(time.Duration) time.Duration
@@ -35,6 +36,7 @@ type Provider struct {
 
 	mu       sync.Mutex
 	draining []*generation // replaced ones that still finish calls
+	room     chan struct{} // signalled when one of them has ended
 	live     *generation   // the one that is starting, if any
 	told     notes
 	begun    bool
@@ -59,7 +61,8 @@ func New(spec Spec, log hclog.Logger) *Provider {
 	life, cancel := context.WithCancel(context.Background())
 	p := &Provider{
 		log: log.Named(spec.Name), keep: newRing(logLines),
-		state: newState(), endpoints: newEndpoints(), probeEvery: probeEvery, tick: lookEvery,
+		state: newState(), endpoints: newEndpoints(), probeEvery: probeEvery, patience: drainPatience, tick: lookEvery,
+		room:   make(chan struct{}, 1),
 		orders: make(chan order), wake: make(chan struct{}, 1),
 		life: life, cancel: cancel, first: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -21,8 +21,10 @@ const (
 	// itself.
 	DefaultTrial = time.Minute
 	// maxDraining bounds the processes that still finish calls: swaps in quick
-	// succession must not fill the machine. The oldest is cut short.
-	maxDraining = 2
+	// succession must not fill the machine. The next swap waits for one of them to
+	// end, at most for drainPatience; then the oldest is cut short.
+	maxDraining   = 3
+	drainPatience = 10 * time.Second
 	// faultLimit is the number of calls that a process on trial may spoil by its
 	// own fault, and faultShare their share of all its calls: above both it is
 	// rolled back. Errors of the service do not count.
@@ -201,6 +203,7 @@ func (s *supervisor) replace(o order, old *generation, wanted Spec) (*generation
 		case <-watch:
 		}
 	}()
+	s.awaitRoom(ctx)
 	next, err := s.launch(ctx, s.state.countStart(false), plan{spec: wanted, endpoints: o.change.Endpoints, leaving: o.change.Leaving, strict: true})
 	if err != nil {
 		if ctx.Err() != nil { // how the start came to an end says less
@@ -224,6 +227,26 @@ func (s *supervisor) replaceExclusive(ctx context.Context, o order, old *generat
 	return next, err // without a process, the supervisor starts one as before
 }
 
+// awaitRoom waits until another process may be replaced without cutting off the
+// calls of one that was replaced before, at most until ctx ends.
+func (s *supervisor) awaitRoom(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		full := len(s.draining) >= maxDraining
+		s.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-s.room:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // retire lets a replaced generation finish what it has, in the background.
 func (s *supervisor) retire(old *generation) {
 	old.drain()
@@ -245,8 +268,12 @@ func (s *supervisor) retire(old *generation) {
 		for i, g := range s.draining {
 			if g == old {
 				s.draining = append(s.draining[:i:i], s.draining[i+1:]...)
-				return
+				break
 			}
+		}
+		select {
+		case s.room <- struct{}{}:
+		default: // told already
 		}
 	})
 }

@@ -295,9 +295,29 @@ func TestADrainTimeoutCutsCallsWithAnErrorThatCanBeRetried(t *testing.T) {
 	}
 }
 
-func TestAtMostTwoReplacedProcessesFinishTheirCalls(t *testing.T) {
+func TestASwapWaitsForReplacedProcessesToFinishTheirCalls(t *testing.T) {
 	t.Parallel()
 	p, _ := started(t)
+	var calls []<-chan error
+	for i := range maxDraining + 3 {
+		calls = append(calls, inFlight(t, p, wish{Do: "nap"}))
+		swap(t, p, Change{Spec: changed(t, fmt.Sprintf("2.0.%d", i))})
+	}
+	for i, call := range calls {
+		if err := receive(t, call); err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
+
+func TestReplacedProcessesThatDoNotFinishAreBounded(t *testing.T) {
+	t.Parallel()
+	p, _ := newProvider(t, testSpec(t))
+	p.patience = 50 * time.Millisecond
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open(t, p, "e", 1, "")
 	first := inFlight(t, p, wish{Do: "sleep"})
 	for i := range maxDraining + 1 {
 		swap(t, p, Change{Spec: changed(t, fmt.Sprintf("2.0.%d", i))})
