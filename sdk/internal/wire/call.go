@@ -14,50 +14,49 @@ import (
 type call struct {
 	*handle
 	server   *Server
-	manifest provider.Manifest
 	req      *provider.Request
-	mode     provider.Mode
-	// secrets removes the call's own credential too.
+	mode     provider.Mode // "" is a test of the endpoint
+	manifest *provider.Manifest
+	// guard hides the call's own credential too.
 	guard guard
 }
 
 // begin admits a call: it finds the endpoint and checks that operation and body
-// are within what the manifest declares. end must follow if there is no error.
-func (s *Server) begin(req *provider.Request, mode provider.Mode) (*call, error) {
+// are within what the manifest declares. c has server, req and mode. end must
+// follow if there is no error.
+func (c *call) begin() error {
 	// Counted before the flag is read: whoever drains sees either the count or
 	// a refusal.
-	s.inFlight.Add(1)
-	c, err := s.admit(req, mode)
-	if err != nil {
-		s.inFlight.Add(-1)
-		return nil, s.guard.status(err)
+	c.server.inFlight.Add(1)
+	if err := c.admit(); err != nil {
+		c.server.inFlight.Add(-1)
+		return c.server.guard.status(err)
 	}
-	return c, nil
+	return nil
 }
 
-func (s *Server) admit(req *provider.Request, mode provider.Mode) (*call, error) {
+func (c *call) admit() (err error) {
+	s, req := c.server, c.req
 	if s.draining.Load() {
-		return nil, provider.Errorf(provider.CodePluginUnavailable, "the plugin is draining and takes no new calls")
+		return provider.Errorf(provider.CodePluginUnavailable, "the plugin is draining and takes no new calls")
 	}
-	m, err := s.describe()
-	if err != nil {
-		return nil, err
+	if c.manifest, err = s.describe(); err != nil {
+		return err
 	}
-	if limit := orDefault(m.Limits.MaxRequestBytes, DefaultMaxRequest); int64(len(req.Body)) > limit {
-		return nil, provider.Errorf(provider.CodeTooLarge, "the body has %d bytes, the limit is %d", len(req.Body), limit)
+	if limit := orDefault(c.manifest.Limits.MaxRequestBytes, DefaultMaxRequest); int64(len(req.Body)) > limit {
+		return provider.Errorf(provider.CodeTooLarge, "the body has %d bytes, the limit is %d", len(req.Body), limit)
 	}
-	h, err := s.endpoints.acquire(req.Endpoint, req.Revision)
-	if err != nil {
-		return nil, err
+	if c.handle, err = s.endpoints.acquire(req.Endpoint, req.Revision); err != nil {
+		return err
 	}
-	c := &call{handle: h, server: s, manifest: m, req: req, mode: mode, guard: h.guard}
-	c.guard.secrets = h.guard.secrets.with(req.Credential.Reveal())
-	op, declared := m.Operation(req.Operation)
-	if mode != "" && (!declared || !op.Has(mode) || !implements(h.endpoint, req.Operation, mode)) {
-		h.release()
-		return nil, c.unsupported()
+	c.guard = c.handle.guard
+	c.guard.own = req.Credential
+	op, declared := c.manifest.Operation(req.Operation)
+	if c.mode != "" && (!declared || !op.Has(c.mode) || !implements(c.endpoint, req.Operation, c.mode)) {
+		c.release()
+		return c.unsupported()
 	}
-	return c, nil
+	return nil
 }
 
 // end gives back what begin took.
@@ -71,7 +70,7 @@ func (c *call) unsupported() error {
 }
 
 // offered says what an endpoint can do: "chat (call, stream), embeddings (call)".
-func offered(m provider.Manifest, endpoint provider.Endpoint) string {
+func offered(m *provider.Manifest, endpoint provider.Endpoint) string {
 	var ops []string
 	for _, op := range m.Operations {
 		var modes []string
@@ -128,15 +127,24 @@ func vague(err error) bool {
 
 // Call implements ProviderService.
 func (s *Server) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse, error) {
-	c, err := s.begin(FromEnvelope(in.GetEnvelope(), in.GetBody()), provider.ModeCall)
+	res, err := s.call(ctx, FromEnvelope(in.GetEnvelope(), in.GetBody()))
 	if err != nil {
+		return nil, err
+	}
+	return ToResponse(res), nil
+}
+
+// call answers a call of mode "call", however it came. Errors are statuses.
+func (s *Server) call(ctx context.Context, req *provider.Request) (*provider.Response, error) {
+	c := call{server: s, req: req, mode: provider.ModeCall}
+	if err := c.begin(); err != nil {
 		return nil, err
 	}
 	defer c.end()
 	ctx, _, cancel := c.attempt(ctx)
 	defer cancel()
 	var res *provider.Response
-	err = c.guard.run(func() error {
+	err := c.guard.run(func() (err error) {
 		res, err = c.answer(ctx)
 		return err
 	})
@@ -146,7 +154,7 @@ func (s *Server) Call(ctx context.Context, in *pb.CallRequest) (*pb.CallResponse
 	if err != nil {
 		return nil, c.result(ctx, err)
 	}
-	return ToResponse(res), nil
+	return res, nil
 }
 
 func (c *call) checkResponse(res *provider.Response) error {
@@ -162,14 +170,14 @@ func (c *call) checkResponse(res *provider.Response) error {
 
 // TestEndpoint implements ProviderService.
 func (s *Server) TestEndpoint(ctx context.Context, in *pb.TestEndpointRequest) (*pb.TestEndpointResponse, error) {
-	c, err := s.begin(FromEnvelope(in.GetEnvelope(), nil), "")
-	if err != nil {
+	c := call{server: s, req: FromEnvelope(in.GetEnvelope(), nil)}
+	if err := c.begin(); err != nil {
 		return nil, err
 	}
 	defer c.end()
 	ctx, _, cancel := c.attempt(ctx)
 	defer cancel()
-	err = c.guard.run(func() error { return c.test(ctx) })
+	err := c.guard.run(func() error { return c.test(ctx) })
 	if err != nil {
 		return nil, c.result(ctx, err)
 	}

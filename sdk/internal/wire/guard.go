@@ -13,7 +13,13 @@ import (
 type guard struct {
 	log     *slog.Logger
 	secrets redactor
+	// own is the credential that a call brings along. Most calls need no words,
+	// so it is made part of the redactor only when there are some.
+	own provider.Secret
 }
+
+// redactor removes all secrets that the guard knows of.
+func (g guard) redactor() redactor { return g.secrets.with(g.own.Reveal()) }
 
 // panicked is a panic of the author's code as an error.
 type panicked struct{ value any }
@@ -25,8 +31,8 @@ func (p *panicked) Error() string { return fmt.Sprintf("the plugin panicked: %v"
 func (g guard) run(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			cause := &panicked{value}
-			g.log.Error(g.secrets.redact(cause.Error()), "stack", g.secrets.redact(string(debug.Stack())))
+			cause, secrets := &panicked{value}, g.redactor()
+			g.log.Error(secrets.redact(cause.Error()), "stack", secrets.redact(string(debug.Stack())))
 			err = &provider.Error{Code: provider.CodeInternal, Source: provider.SourcePlugin,
 				Message: cause.Error() + " (the stack is in the plugin's log)", Cause: cause}
 		}
@@ -40,7 +46,7 @@ func (g guard) status(err error) error {
 	if err == nil {
 		return nil
 	}
-	e := g.secrets.error(provider.AsError(err))
+	e := g.redactor().error(provider.AsError(err))
 	if e.Source == "" {
 		e.Source = provider.SourcePlugin
 		if e.StatusCode != 0 {

@@ -34,7 +34,8 @@ type Server struct {
 	pb.UnimplementedProviderServiceServer
 
 	provider provider.Provider
-	describe func() (provider.Manifest, error)
+	// describe returns the manifest, which nobody may change.
+	describe func() (*provider.Manifest, error)
 	guard    guard
 
 	endpoints endpoints
@@ -55,8 +56,9 @@ func NewServer(p provider.Provider, opts ...Option) *Server {
 	for _, opt := range opts {
 		opt(s)
 	}
-	s.describe = sync.OnceValues(func() (m provider.Manifest, err error) {
-		err = s.guard.run(func() error { m = Manifest(p); return nil })
+	s.describe = sync.OnceValues(func() (*provider.Manifest, error) {
+		m := new(provider.Manifest)
+		err := s.guard.run(func() error { *m = Manifest(p); return nil })
 		return m, err
 	})
 	return s
@@ -98,7 +100,7 @@ func (s *Server) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRes
 	if err != nil {
 		return nil, s.guard.status(err)
 	}
-	return &pb.DescribeResponse{Manifest: ToManifest(m)}, nil
+	return &pb.DescribeResponse{Manifest: ToManifest(*m)}, nil
 }
 
 // Configure implements ProviderService.

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -20,8 +19,7 @@ type recorder struct {
 	fail  error
 }
 
-func (r *recorder) send(m *pb.StreamResponse) error {
-	event, _ := FromEvent(m)
+func (r *recorder) send(event provider.Event) error {
 	r.kinds = append(r.kinds, event.Kind)
 	r.at = append(r.at, time.Since(r.began))
 	if event.Kind == provider.EventData {
@@ -121,8 +119,8 @@ func TestAFailedStreamSendsNothingMore(t *testing.T) {
 
 func TestUsageBeforeAnyChunkStartsTheStreamAndIsTheFinalWordIfNoOther(t *testing.T) {
 	t.Parallel()
-	var last *pb.StreamResponse
-	s := &sink{send: func(m *pb.StreamResponse) error { last = m; return nil }, arrived: func() {}}
+	var last provider.Event
+	s := &sink{send: func(e provider.Event) error { last = e; return nil }, arrived: func() {}}
 	for _, n := range []int64{1, 5} {
 		if err := s.Usage(provider.Usage{Output: n}); err != nil {
 			t.Fatal(err)
@@ -131,8 +129,8 @@ func TestUsageBeforeAnyChunkStartsTheStreamAndIsTheFinalWordIfNoOther(t *testing
 	if err := s.end(provider.Finish{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := last.GetFinished().GetUsage().GetOutputTokens(); got != 5 {
-		t.Errorf("finished reports %d tokens, want 5", got)
+	if last.Finish == nil || last.Finish.Usage == nil || last.Finish.Usage.Output != 5 {
+		t.Errorf("finished reports %+v, want 5 tokens", last.Finish)
 	}
 }
 

@@ -13,23 +13,32 @@ import (
 // enough for the usual idle limits of a minute and of 30 seconds.
 const heartbeatEvery = 15 * time.Second
 
-// maxDataMessage is the size after which the chunks of one Send are split over
-// several messages, so that one message does not hold up all other streams of
-// the connection. A single larger chunk travels whole.
-const maxDataMessage = 1 << 20
+// maxDataMessage is the size, in bytes, after which the chunks of one Send are
+// split over several events, so that one does not hold up all other streams of
+// the connection; bodies on a session have pieces of the same size. A single
+// larger chunk travels whole.
+const maxDataMessage = 64 << 10
 
 // Stream implements ProviderService.
 func (s *Server) Stream(in *pb.StreamRequest, stream pb.ProviderService_StreamServer) error {
-	c, err := s.begin(FromEnvelope(in.GetEnvelope(), in.GetBody()), provider.ModeStream)
-	if err != nil {
+	return s.stream(stream.Context(), FromEnvelope(in.GetEnvelope(), in.GetBody()), func(e provider.Event) error {
+		return stream.Send(ToEvent(e))
+	})
+}
+
+// stream answers a call of mode "stream", however it came. send must have done
+// with an event when it returns. The error is a status.
+func (s *Server) stream(ctx context.Context, req *provider.Request, send func(provider.Event) error) error {
+	c := call{server: s, req: req, mode: provider.ModeStream}
+	if err := c.begin(); err != nil {
 		return err
 	}
 	defer c.end()
-	ctx, arrived, cancel := c.attempt(stream.Context())
+	ctx, arrived, cancel := c.attempt(ctx)
 	defer cancel()
-	out := &sink{send: stream.Send, arrived: arrived}
+	out := &sink{send: send, arrived: arrived}
 	var finish provider.Finish
-	err = c.guard.run(func() error {
+	err := c.guard.run(func() (err error) {
 		finish, err = c.stream(ctx, out)
 		return err
 	})
@@ -54,7 +63,7 @@ func (c *call) stream(ctx context.Context, out provider.Sink) (provider.Finish, 
 // sink implements [provider.Sink] over the server's side of a stream. The mutex
 // serves the heartbeat only: the author uses a sink from one goroutine.
 type sink struct {
-	send    func(*pb.StreamResponse) error
+	send    func(provider.Event) error
 	arrived func() // lifts the attempt's time limit
 
 	mu      sync.Mutex
@@ -85,8 +94,8 @@ func (s *sink) start(meta *provider.Meta) error {
 	return nil
 }
 
-// Send implements [provider.Sink]. gRPC has encoded the message when it
-// returns, so the author may use the chunks again.
+// Send implements [provider.Sink]. The chunks are encoded when it returns, so
+// the author may use them again.
 func (s *sink) Send(chunks ...[]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +145,7 @@ func (s *sink) event(e provider.Event) error {
 	if s.ended {
 		return errOver
 	}
-	if err := s.send(ToEvent(e)); err != nil {
+	if err := s.send(e); err != nil {
 		return callerLeft(err)
 	}
 	s.sent = time.Now()

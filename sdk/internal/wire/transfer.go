@@ -24,8 +24,8 @@ func (s *Server) Transfer(stream pb.ProviderService_TransferServer) error {
 	if head == nil {
 		return s.guard.status(provider.Errorf(provider.CodeProtocol, "the first frame of a transfer must be its head"))
 	}
-	c, err := s.begin(FromEnvelope(head.GetEnvelope(), head.GetParams()), provider.ModeTransfer)
-	if err != nil {
+	c := call{server: s, req: FromEnvelope(head.GetEnvelope(), head.GetParams()), mode: provider.ModeTransfer}
+	if err := c.begin(); err != nil {
 		return err
 	}
 	defer c.end()
