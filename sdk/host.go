@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"os"
 	"sync"
@@ -29,11 +30,15 @@ func (p *program) serve(m provider.Manifest) int {
 		serveProfiles(addr)
 	}
 	config := s.config(p.stderr, p.env(LogLevelEnv))
+	handshake, err := p.encrypt(config)
+	if err != nil {
+		return p.fail("backplane-provider-%s: set up the encryption between host and plugin: %v", m.Name, err)
+	}
 	config.GRPCServer = func(opts []grpc.ServerOption) *grpc.Server {
 		// go-plugin prints the handshake to os.Stdout next, and then replaces
 		// os.Stdout and os.Stderr by pipes that block if the host does not read
 		// them. The first call, which can only follow, takes them back.
-		os.Stdout = p.stdout
+		os.Stdout = handshake
 		takeBack := sync.OnceFunc(func() { os.Stdout, os.Stderr = p.stderr, p.stderr })
 		return s.newGRPC(append(opts, beforeCalls(takeBack)...))
 	}
@@ -44,6 +49,21 @@ func (p *program) serve(m provider.Manifest) int {
 			"a socket's path, which begins with PLUGIN_UNIX_SOCKET_DIR or the temporary directory, must stay under 100 bytes", m.Name)
 	}
 	return exitOK
+}
+
+// encrypt sets up mutual TLS if the host asks for it, and returns the file that
+// the handshake line is to be printed to.
+func (p *program) encrypt(config *plugin.ServeConfig) (*os.File, error) {
+	host := p.env(hostCertificateEnv)
+	if host == "" {
+		return p.stdout, nil
+	}
+	own, err := newEncryption(host)
+	if err != nil {
+		return nil, err
+	}
+	config.TLSProvider = func() (*tls.Config, error) { return own.config, nil }
+	return own.announce(p.stdout)
 }
 
 // beforeCalls runs f before every call is handled.
@@ -74,8 +94,8 @@ func (s *service) config(stderr *os.File, level string) *plugin.ServeConfig {
 
 // newGRPC makes the gRPC server with the limits of the manifest.
 func (s *service) newGRPC(opts []grpc.ServerOption) *grpc.Server {
+	opts = append(opts, wire.ServerOptions(s.manifest)...)
 	opts = append(opts,
-		grpc.MaxRecvMsgSize(wire.MaxMessage(s.manifest)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minProbeInterval, PermitWithoutStream: true}),
 	)
 	server := grpc.NewServer(opts...)

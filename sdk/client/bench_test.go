@@ -27,10 +27,10 @@ func overSocket(b *testing.B, ep provider.Endpoint) *client.Conn {
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(wire.DefaultMaxRequest + wire.MessageSlack))
+	server := grpc.NewServer(wire.ServerOptions(provider.Manifest{})...)
 	wire.Register(server, serving(ep), wire.WithLogger(slog.New(slog.DiscardHandler)))
 	go func() { _ = server.Serve(listener) }()
-	cc, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	cc, err := grpc.NewClient("unix:"+path, append(client.DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		b.Fatal(err)
 	}

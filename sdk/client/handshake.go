@@ -32,6 +32,11 @@ func Plugins() map[int]plugin.PluginSet {
 	return map[int]plugin.PluginSet{wire.Protocol: {PluginName: grpcPlugin{}}}
 }
 
+// DialOptions are the options of a connection that carries a [Conn]: windows for
+// a path within one machine, and no limit of messages, which the Conn limits
+// itself. They go into GRPCDialOptions of [plugin.ClientConfig].
+func DialOptions() []grpc.DialOption { return wire.DialOptions() }
+
 // grpcPlugin is the host's half; the SDK serves with one of its own.
 type grpcPlugin struct{ plugin.NetRPCUnsupportedPlugin }
 

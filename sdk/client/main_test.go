@@ -36,12 +36,12 @@ func dialService(t testing.TB, register func(*grpc.Server)) *client.Conn {
 func connect(t testing.TB, register func(*grpc.Server)) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(64 << 10)
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(wire.DefaultMaxRequest + wire.MessageSlack))
+	server := grpc.NewServer(wire.ServerOptions(provider.Manifest{})...)
 	register(server)
 	go func() { _ = server.Serve(listener) }()
-	cc, err := grpc.NewClient("passthrough:plugin",
+	cc, err := grpc.NewClient("passthrough:plugin", append(client.DialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...)
 	if err != nil {
 		t.Fatal(err)
 	}

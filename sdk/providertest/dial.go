@@ -29,7 +29,7 @@ func Dial(t testing.TB, p provider.Provider) *client.Conn {
 // serveProvider serves p as sdk.Serve does, in process.
 func serveProvider(p provider.Provider) (*subject, error) {
 	var server *wire.Server
-	s, err := serve(wire.MaxMessage(wire.Manifest(p)), func(r *grpc.Server) { server = wire.Register(r, p) })
+	s, err := serve(wire.ServerOptions(wire.Manifest(p)), func(r *grpc.Server) { server = wire.Register(r, p) })
 	if err != nil {
 		return nil, err
 	}
@@ -41,18 +41,16 @@ func serveProvider(p provider.Provider) (*subject, error) {
 	return s, nil
 }
 
-// serve runs a gRPC server over an in-memory connection. It takes messages of at
-// most the given number of bytes.
-func serve(limit int, register func(*grpc.Server)) (*subject, error) {
+// serve runs a gRPC server over an in-memory connection.
+func serve(options []grpc.ServerOption, register func(*grpc.Server)) (*subject, error) {
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(limit))
+	server := grpc.NewServer(options...)
 	register(server)
 	go func() { _ = server.Serve(listener) }() // ends with the server
-	cc, err := grpc.NewClient("passthrough:///plugin",
+	cc, err := grpc.NewClient("passthrough:///plugin", append(client.DialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-	)
+	)...)
 	if err != nil {
 		server.Stop()
 		return nil, err

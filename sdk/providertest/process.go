@@ -53,6 +53,7 @@ func (b binaryLauncher) launch(ctx context.Context) (*subject, error) {
 		VersionedPlugins: client.Plugins(),
 		Cmd:              p.cmd,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		GRPCDialOptions:  client.DialOptions(),
 		TLSConfig:        encryption,
 		SkipHostEnv:      true,
 		StartTimeout:     startTimeout,

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/backplane-dev/backplane/sdk/internal/wire"
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 // Run runs the conformance cases on a provider in process, over the real wire,
@@ -154,7 +155,7 @@ func (*inProcess) binary() string { return "" }
 
 func (p *inProcess) launch(context.Context) (*subject, error) {
 	if p.register != nil {
-		return serve(wire.DefaultMaxRequest+wire.MessageSlack, p.register)
+		return serve(wire.ServerOptions(provider.Manifest{}), p.register)
 	}
 	return serveProvider(p.harness.New())
 }

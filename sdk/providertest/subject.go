@@ -9,10 +9,6 @@ import (
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 )
 
-// maxMessage is the kit's own limit in both directions, far above a provider's:
-// the provider's refusal is what a case wants to see.
-const maxMessage = 1 << 30
-
 // subject is one running instance of the provider under test.
 type subject struct {
 	conn *client.Conn

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net"
 	"sync"
 
@@ -64,9 +63,8 @@ func (a Attachment) target() string {
 // dial makes a connection, which is established at the first need and then kept:
 // that it ends says that the process does.
 func (a Attachment) dial() (*grpc.ClientConn, error) {
-	return grpc.NewClient(a.target(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))
+	return grpc.NewClient(a.target(), append(client.DialOptions(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0))...)
 }
 
 // DescribeAttached asks a plugin that somebody else runs for its manifest.

@@ -188,6 +188,7 @@ func newClient(proc *process) (*goplugin.Client, error) {
 		HandshakeConfig:  client.Handshake,
 		VersionedPlugins: client.Plugins(),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		GRPCDialOptions:  client.DialOptions(),
 		TLSConfig:        encryption,
 		SkipHostEnv:      true,
 		StartTimeout:     time.Hour, // ours is shorter, and covers more than the handshake
