@@ -14,7 +14,6 @@
 package binary
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -61,17 +60,15 @@ func Open(path string) (*Binary, error) {
 	defer func() { _ = f.Close() }() // only read
 	b := &Binary{path: path}
 	head := make([]byte, 2)
-	n, err := io.ReadFull(f, head)
-	if err != nil {
+	if _, err := f.ReadAt(head, 0); err != nil {
 		return nil, fmt.Errorf("%s is too short to be a program", path)
 	}
-	rest := io.MultiReader(bytes.NewReader(head[:n]), f)
 	if string(head) == "#!" {
 		b.kind = Script
-		b.sha256, b.size, err = digest(rest, io.Discard)
+		b.sha256, b.size, err = digest(f, io.Discard)
 		return b, b.named(err)
 	}
-	err = b.keep(rest)
+	err = b.keep(f)
 	if errors.Is(err, errors.ErrUnsupported) {
 		if _, err = f.Seek(0, io.SeekStart); err == nil {
 			err = b.copy(f)
@@ -94,10 +91,17 @@ func (b *Binary) named(err error) error {
 func digest(from io.Reader, to io.Writer) (sum string, size int64, err error) {
 	hash := sha256.New()
 	size, err = io.Copy(io.MultiWriter(to, hash), io.LimitReader(from, maxSize+1))
-	if err == nil && size > maxSize {
-		err = fmt.Errorf("it has more than %d bytes", maxSize)
+	if err == nil {
+		err = checkSize(size)
 	}
 	return hex.EncodeToString(hash.Sum(nil)), size, err
+}
+
+func checkSize(size int64) error {
+	if size > maxSize {
+		return fmt.Errorf("it has more than %d bytes", maxSize)
+	}
+	return nil
 }
 
 // Path is where the program was read.

@@ -4,8 +4,8 @@ package binary
 
 import (
 	"errors"
-	"io"
+	"os"
 )
 
 // keep is for systems with sealed memory.
-func (*Binary) keep(io.Reader) error { return errors.ErrUnsupported }
+func (*Binary) keep(*os.File) error { return errors.ErrUnsupported }
