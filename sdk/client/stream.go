@@ -17,9 +17,8 @@ type rpcStream struct {
 	cancel context.CancelCauseFunc
 	recv   func() (*pb.StreamResponse, error)
 
-	started  bool
-	finished bool
-	end      error // what all further Next return
+	order order
+	end   error // what all further Next return
 }
 
 // Next implements [provider.EventStream].
@@ -42,10 +41,8 @@ func (s *rpcStream) Next() (provider.Event, error) {
 func (s *rpcStream) next() (event provider.Event, known bool, err error) {
 	message, err := s.recv()
 	switch {
-	case errors.Is(err, io.EOF) && s.finished:
-		return event, false, io.EOF
 	case errors.Is(err, io.EOF):
-		return event, false, broken("the stream ended without a finished event, so the answer may be cut off")
+		return event, false, s.order.over()
 	case err != nil:
 		return event, false, wire.FromCall(s.ctx, err)
 	}
@@ -53,25 +50,37 @@ func (s *rpcStream) next() (event provider.Event, known bool, err error) {
 	if !known {
 		return event, false, nil
 	}
-	return event, true, s.check(event.Kind)
+	return event, true, s.order.next(event.Kind)
 }
 
-// check enforces: one started, then anything else, then one finished and no more.
-func (s *rpcStream) check(kind provider.EventKind) error {
-	name := kindNames[kind]
+// order is how far a stream of events has come. It enforces: one started, then
+// anything else, then one finished and no more; heartbeats are harmless anywhere
+// before that.
+type order struct{ started, finished bool }
+
+// next checks whether an event of the given kind may come now.
+func (o *order) next(kind provider.EventKind) error {
 	switch {
-	case s.finished:
-		return broken("the plugin sent a " + name + " event after the finished event")
-	case kind == provider.EventStarted && s.started:
+	case o.finished:
+		return broken("the plugin sent a " + kindNames[kind] + " event after the finished event")
+	case kind == provider.EventStarted && o.started:
 		return broken("the plugin sent a second started event")
 	case kind == provider.EventStarted:
-		s.started = true
-	case kind == provider.EventHeartbeat: // harmless anywhere
-	case !s.started:
-		return broken("the plugin sent a " + name + " event before the started event")
+		o.started = true
+	case kind == provider.EventHeartbeat:
+	case !o.started:
+		return broken("the plugin sent a " + kindNames[kind] + " event before the started event")
 	}
-	s.finished = kind == provider.EventFinished
+	o.finished = kind == provider.EventFinished
 	return nil
+}
+
+// over is what a stream ends with: [io.EOF] if it may end here.
+func (o *order) over() error {
+	if o.finished {
+		return io.EOF
+	}
+	return broken("the stream ended without a finished event, so the answer may be cut off")
 }
 
 var kindNames = map[provider.EventKind]string{

@@ -20,6 +20,10 @@ const Version = "0.1.0"
 // Protocol is the major version of backplane.provider that this package speaks.
 const Protocol = 1
 
+// CapabilitySession is what the manifests of plugins that serve the RPC Session
+// have among their capabilities.
+const CapabilitySession = "session"
+
 // Defaults of [provider.Limits], in bytes, and the room that a message needs
 // beside its body. Chat requests with images reach some 20 MiB; batches of
 // embeddings come back larger than they went in.
