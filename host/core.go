@@ -98,7 +98,7 @@ func (c adminCore) EndpointStats(id string) (status.Stats, error) { return c.Hos
 
 // metricsSource is what counters and gauges are read from.
 func (h *Host) metricsSource() metrics.Source {
-	return metrics.Source{Stats: h.AllStats, Explain: h.explanations, Providers: h.Providers}
+	return metrics.Source{Stats: h.AllStats, Explain: h.explanations, Providers: h.Providers, Bodies: h.bodies.Status}
 }
 
 // forwardHeaders lists the request headers that some plugin wants to see.

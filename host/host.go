@@ -13,6 +13,8 @@ import (
 
 	"github.com/backplane-dev/backplane/host/config"
 	"github.com/backplane-dev/backplane/host/handover"
+	"github.com/backplane-dev/backplane/host/internal/admission"
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/metrics"
 	"github.com/backplane-dev/backplane/host/internal/plugin"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -48,6 +50,7 @@ type Host struct {
 	log     hclog.Logger
 	lookup  config.LookupEnv
 	metrics *metrics.Metrics
+	bodies  *admission.Budget // of all handlers
 	servers servers
 
 	// file is the configuration as it was read last. It knows where settings
@@ -75,7 +78,8 @@ func New(setup *Setup, opts Options) (*Host, error) {
 	opts.fill()
 	h := &Host{
 		opts: opts, path: setup.path, log: opts.Logger, lookup: opts.LookupEnv,
-		file: setup.file, reserved: make(map[string]chan struct{}), reloading: newTurn(), leaving: newLeaving(),
+		bodies: api.NewBodies(setup.Config.Server.MaxBufferedBytes, setup.Config.Server.MaxBodyBytes),
+		file:   setup.file, reserved: make(map[string]chan struct{}), reloading: newTurn(), leaving: newLeaving(),
 	}
 	rules, err := rules(setup.Config.Routes)
 	if err != nil {

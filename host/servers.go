@@ -200,7 +200,7 @@ func (h *Host) AdminAddr() string {
 func (h *Host) Handler(endpointID string) http.Handler {
 	server := h.state.Load().config.Server
 	opts := api.Options{
-		MaxBodyBytes: server.MaxBodyBytes, Metrics: h.metrics.Handler(), Log: h.log,
+		MaxBodyBytes: server.MaxBodyBytes, Bodies: h.bodies, Metrics: h.metrics.Handler(), Log: h.log,
 		ForwardHeaders: func() []string { return h.state.Load().forward },
 		TenantBy:       server.TenantBy, PriorityHeader: server.PriorityHeader, CallerHeaders: h.sticky,
 	}

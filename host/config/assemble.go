@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,7 +31,7 @@ func (f *File) assemble() {
 func DefaultServer() Server {
 	return Server{
 		Listen: defaultListen, Admin: DefaultAdminAddr(), PluginDir: DefaultPluginDir(),
-		MaxBodyBytes: defaultMaxBody, TenantBy: TenantByKey, PriorityHeader: DefaultPriorityHeader,
+		MaxBodyBytes: defaultMaxBody, MaxBufferedBytes: defaultMaxBuffered, TenantBy: TenantByKey, PriorityHeader: DefaultPriorityHeader,
 		ShutdownTimeout: defaultShutdownTimeout,
 	}
 }
@@ -56,15 +57,34 @@ func (f *File) readServer() Server {
 		Listen          *string               `json:"listen"`
 		Admin           *string               `json:"admin"`
 		MaxBodySize     *schema.SizeValue     `json:"max_body_size"`
+		MaxBuffered     *schema.SizeValue     `json:"max_buffered_size"`
 		TenantBy        *string               `json:"tenant_by"`
 		PriorityHeader  *string               `json:"priority_header"`
 		ShutdownTimeout *schema.DurationValue `json:"shutdown_timeout"`
 	}{
 		&server.Cgroup, &server.Watch, &server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
+		(*schema.SizeValue)(&server.MaxBufferedBytes),
 		&server.TenantBy, &server.PriorityHeader, span(&server.ShutdownTimeout),
 	}
 	f.decodeRaw(s, &values)
+	f.checkBuffered(s, &server)
 	return server
+}
+
+// checkBuffered makes room for two of the largest bodies by default, and reports a
+// setting that does not: room for one is kept for a body whose length is not known
+// before it has ended.
+func (f *File) checkBuffered(s *section, server *Server) {
+	least := 2 * server.MaxBodyBytes
+	if server.MaxBufferedBytes >= least {
+		return
+	}
+	if at, given := s.locate("max_buffered_size"); given && !s.isBroken("max_buffered_size") && !s.isBroken("max_body_size") {
+		f.errorAt(s, "max_buffered_size", at.value, "Too little memory", fmt.Sprintf(
+			`"max_buffered_size" must be at least twice "max_body_size", which is %s: write %s or more, or lower "max_body_size".`,
+			schema.FormatSize(server.MaxBodyBytes), schema.FormatSize(least)))
+	}
+	server.MaxBufferedBytes = least
 }
 
 // checkKeys reports trusted keys that are none.

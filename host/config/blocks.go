@@ -12,6 +12,7 @@ const (
 	defaultListen          = "127.0.0.1:8080"
 	defaultLogLevel        = "info"
 	defaultMaxBody         = 32 << 20
+	defaultMaxBuffered     = 256 << 20
 	defaultShutdownTimeout = 30 * time.Second
 	defaultStartTimeout    = 10 * time.Second
 )
@@ -32,6 +33,8 @@ func serverBlock() schema.Object {
 			Description: "Folder with the providers' binaries, relative to this file; by default the folder plugins beside the backplane binary"},
 		{Name: "max_body_size", Type: schema.Size, Default: schema.FormatSize(defaultMaxBody), Min: schema.Bound(1 << 10), Max: schema.Bound(1 << 40),
 			Description: "Largest request body; a larger one is answered with 413"},
+		{Name: "max_buffered_size", Type: schema.Size, Default: schema.FormatSize(defaultMaxBuffered), Min: schema.Bound(2 << 10), Max: schema.Bound(1 << 41),
+			Description: "Memory for the bodies of all requests together; further requests wait, and are answered with 503 after 10 s. At least twice max_body_size, which also raises the default"},
 		{Name: "tenant_by", Type: schema.String, Default: TenantByKey,
 			Description: `What tells the tenants apart who share an endpoint's queue fairly: "key", the key that the client sends; "header:x-team", a header; "none"`},
 		{Name: "priority_header", Type: schema.String, Default: DefaultPriorityHeader,

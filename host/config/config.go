@@ -51,6 +51,9 @@ type Server struct {
 	PluginDir string
 	// MaxBodyBytes is the largest request body, 32 MiB if not configured.
 	MaxBodyBytes int64
+	// MaxBufferedBytes bounds the bodies that are in memory at one time, over all
+	// connections: 256 MiB if not configured, or twice MaxBodyBytes if that is more.
+	MaxBufferedBytes int64
 	// TenantBy says what tells the tenants apart who share an endpoint's queue
 	// fairly: [TenantByKey], the default, "header:<name>", or [TenantByNone].
 	TenantBy string

@@ -82,6 +82,7 @@ func (c *Config) server() values {
 	s := c.Server
 	return values{
 		"listen": s.Listen, "admin": s.Admin, "plugin_dir": absolute(s.PluginDir), "max_body_size": schema.FormatSize(s.MaxBodyBytes),
+		"max_buffered_size": schema.FormatSize(s.MaxBufferedBytes),
 		"tenant_by": s.TenantBy, "priority_header": s.PriorityHeader, "lock_file": absolute(s.LockFile), "trusted_keys": s.TrustedKeys,
 		"cgroup": s.Cgroup, "shutdown_timeout": s.ShutdownTimeout, "watch": s.Watch, "log.level": c.LogLevel,
 	}
@@ -111,7 +112,7 @@ func absolutes(paths []string) []string {
 func (c *Config) KeepFixed(now *Config) {
 	c.LogLevel = now.LogLevel
 	c.Server.Listen, c.Server.Admin = now.Server.Listen, now.Server.Admin
-	c.Server.MaxBodyBytes = now.Server.MaxBodyBytes
+	c.Server.MaxBodyBytes, c.Server.MaxBufferedBytes = now.Server.MaxBodyBytes, now.Server.MaxBufferedBytes
 	c.Server.TenantBy, c.Server.PriorityHeader = now.Server.TenantBy, now.Server.PriorityHeader
 }
 
@@ -119,7 +120,7 @@ func (c *Config) KeepFixed(now *Config) {
 // with a new host only; see [Config.KeepFixed].
 func NeedsRestart(setting string) bool {
 	switch setting {
-	case "listen", "admin", "max_body_size", "tenant_by", "priority_header", "log.level":
+	case "listen", "admin", "max_body_size", "max_buffered_size", "tenant_by", "priority_header", "log.level":
 		return true
 	}
 	return false

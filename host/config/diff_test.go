@@ -102,8 +102,10 @@ func TestWhatOnlyANewHostCanTakeOverIsKept(t *testing.T) {
 	now := &config.Config{LogLevel: "info", Server: config.DefaultServer()}
 	want := &config.Config{LogLevel: "debug", Server: config.DefaultServer()}
 	want.Server.Listen, want.Server.MaxBodyBytes, want.Server.Watch = ":1", 1<<20, true
+	want.Server.MaxBufferedBytes = 1 << 30
 	wantLines(t, config.DiffServers(now, want),
-		`listen: "127.0.0.1:8080" -> ":1"`, `log.level: "info" -> "debug"`, `max_body_size: "32MiB" -> "1MiB"`, `watch: false -> true`)
+		`listen: "127.0.0.1:8080" -> ":1"`, `log.level: "info" -> "debug"`, `max_body_size: "32MiB" -> "1MiB"`,
+		`max_buffered_size: "256MiB" -> "1GiB"`, `watch: false -> true`)
 	want.KeepFixed(now)
 	left := config.DiffServers(now, want)
 	wantLines(t, left, `watch: false -> true`)

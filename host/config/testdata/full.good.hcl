@@ -4,6 +4,7 @@ server {
   admin            = "off"
   plugin_dir       = "bin"
   max_body_size    = "1MB"
+  max_buffered_size = "8MB"
   tenant_by        = "header:x-team"
   priority_header  = ""
   shutdown_timeout = "5s"

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/admission"
 	"github.com/backplane-dev/backplane/host/internal/caller"
 	"github.com/backplane-dev/backplane/sdk/provider"
 	"github.com/backplane-dev/backplane/sdk/schema"
@@ -104,6 +105,9 @@ type exchange struct {
 	caller caller.Context
 	// timeout is the caller's limit, 0 for none.
 	timeout time.Duration
+	// share is the room of the request's body in the memory for all bodies. It is
+	// given back when nothing works with the body any more.
+	share admission.Share
 	// began is true once the answer's status was written.
 	began bool
 	// object is true if the path names an object: then the answer's status and
@@ -130,6 +134,7 @@ func (x *exchange) set(canonical, value string) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{server: s, w: w, r: r, id: requestID(r.Header)}
 	defer x.guard()
+	defer x.share.Release()
 	x.set("X-Request-Id", x.id)
 	target, ok := s.find(r.URL.Path)
 	if !ok {

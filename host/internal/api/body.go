@@ -7,37 +7,18 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"time"
 )
 
 const (
-	// firstRoom is the memory that a body gets before its bytes are there, so
-	// that a large Content-Length alone costs nothing.
-	firstRoom = 512 << 10
-	// keepRoom is the largest buffer that is kept for another body.
-	keepRoom = 256 << 10
 	// drainBytes and drainTime bound how much of an unwanted body is read, so
 	// that the caller hears why, and can use the connection again.
 	drainBytes = 64 << 20
 	drainTime  = 10 * time.Second
 )
 
-// buffer holds a body that was read as a whole.
-type buffer struct{ data []byte }
-
-var buffers = sync.Pool{New: func() any { return &buffer{data: make([]byte, 0, 4<<10)} }}
-
-// release gives the memory back. Nobody may use data any more.
-func (b *buffer) release() {
-	if cap(b.data) <= keepRoom {
-		b.data = b.data[:0]
-		buffers.Put(b)
-	}
-}
-
-// readBody reads the body as a whole, within the limit. The caller releases the
-// buffer, unless something may still use it.
+// readBody reads the body as a whole, within the limit and the memory for all
+// bodies. The caller releases the buffer, unless something may still use it.
 func (x *exchange) readBody() (*buffer, error) {
 	if err := x.checkEncoding(); err != nil {
 		return nil, err
@@ -46,13 +27,25 @@ func (x *exchange) readBody() (*buffer, error) {
 	if x.r.ContentLength > limit {
 		return nil, x.tooLarge(limit)
 	}
-	b := buffers.Get().(*buffer)
-	err := x.fill(b, limit)
-	if err != nil {
+	// A limit that cannot be read is complained about when the body is there.
+	patience, _ := parseTimeout(first(x.r.Header, "X-Backplane-Timeout"))
+	room := roomFor(max(0, x.r.ContentLength) + 1) // one more, so that the end is seen
+	if err := x.share.Reserve(x.r.Context(), x.opts.Bodies, room, patience); err != nil {
+		return nil, x.noRoom(err)
+	}
+	b := getBuffer(room)
+	if err := x.fill(b, limit); err != nil {
 		b.release()
 		return nil, err
 	}
 	return b, nil
+}
+
+// noRoom is the error for a body for which there was no memory.
+func (x *exchange) noRoom(err error) error {
+	x.share.Release()
+	x.drain()
+	return err
 }
 
 // checkEncoding refuses compressed bodies: they would have to be unpacked to be
@@ -71,11 +64,7 @@ func (x *exchange) checkEncoding() error {
 // only then does net/http watch for the caller to disconnect.
 func (x *exchange) fill(b *buffer, limit int64) error {
 	control := http.NewResponseController(x.w)
-	room := max(0, min(x.r.ContentLength, firstRoom)) + 1 // one more, so that the end is seen
 	for {
-		if need := int(room) - cap(b.data); need > 0 {
-			b.data = append(make([]byte, 0, room), b.data...)
-		}
 		x.watch(control, x.opts.ReadTimeout)
 		n, err := x.r.Body.Read(b.data[len(b.data):cap(b.data)])
 		b.data = b.data[:len(b.data)+n]
@@ -93,12 +82,21 @@ func (x *exchange) fill(b *buffer, limit int64) error {
 			return x.brokenBody(len(b.data), err)
 		}
 		if len(b.data) == cap(b.data) {
-			room = min(2*int64(cap(b.data)), limit+1)
-			if n := x.r.ContentLength; n >= int64(len(b.data)) {
-				room = min(room, n+1)
+			if err := x.grow(b, limit); err != nil {
+				return err
 			}
 		}
 	}
+}
+
+// grow doubles the memory of a body of unknown length.
+func (x *exchange) grow(b *buffer, limit int64) error {
+	room := roomFor(min(2*int64(cap(b.data)), limit+1))
+	if err := x.share.Grow(x.r.Context(), room-int64(cap(b.data))); err != nil {
+		return x.noRoom(err)
+	}
+	b.data = append(make([]byte, 0, room), b.data...)
+	return nil
 }
 
 // watch bounds the next read of the body.

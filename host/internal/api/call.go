@@ -17,6 +17,7 @@ func (x *exchange) call(req *provider.Request, body *buffer, base64 bool) {
 		defer cancel()
 	}
 	resp, report, err := x.core.Call(ctx, req)
+	x.share.Release()
 	x.report(report)
 	if err != nil {
 		// The body is left to the garbage collector: a call that was cut short

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/backplane-dev/backplane/host/internal/admission"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -45,6 +46,7 @@ type Core interface {
 // The defaults of [Options].
 const (
 	DefaultMaxBodyBytes   = 32 << 20
+	DefaultBufferedBytes  = 256 << 20
 	DefaultMaxUploadBytes = 5 << 30
 	DefaultKeepAlive      = 15 * time.Second
 	DefaultReadTimeout    = 60 * time.Second
@@ -56,6 +58,10 @@ type Options struct {
 	// MaxBodyBytes bounds bodies that are read as a whole: all JSON bodies and
 	// all forms. Default [DefaultMaxBodyBytes].
 	MaxBodyBytes int64
+	// Bodies bounds the memory of the bodies that are read as a whole, of all
+	// handlers that share it. Default: one for this handler alone, of
+	// [DefaultBufferedBytes] or twice MaxBodyBytes, if that is more.
+	Bodies *admission.Budget
 	// MaxUploadBytes bounds uploads to an endpoint's transfer operations. Those
 	// over MaxBodyBytes, or of unknown length, are passed on while they arrive
 	// and cannot be retried. Default [DefaultMaxUploadBytes].
@@ -86,10 +92,18 @@ type Options struct {
 	Log hclog.Logger
 }
 
+// NewBodies makes the budget of size bytes for bodies of up to largest bytes.
+func NewBodies(size, largest int64) *admission.Budget {
+	return admission.New(size, roomFor(largest+1)) // bodies are read up to a byte beyond
+}
+
 // withDefaults fills in what was not set.
 func (o Options) withDefaults() Options {
 	if o.MaxBodyBytes == 0 {
 		o.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if o.Bodies == nil {
+		o.Bodies = NewBodies(max(DefaultBufferedBytes, 2*o.MaxBodyBytes), o.MaxBodyBytes)
 	}
 	if o.MaxUploadBytes == 0 {
 		o.MaxUploadBytes = DefaultMaxUploadBytes

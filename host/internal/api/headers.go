@@ -65,6 +65,9 @@ func (x *exchange) request(operation, endpoint string) (*provider.Request, error
 	if x.timeout, err = parseTimeout(first(h, "X-Backplane-Timeout")); err != nil {
 		return nil, err
 	}
+	if x.timeout > 0 { // what it has waited for memory counts
+		x.timeout = max(x.timeout-x.share.Waited(), 1)
+	}
 	if err := x.identify(); err != nil {
 		return nil, err
 	}

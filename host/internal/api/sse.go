@@ -70,9 +70,16 @@ func newSSE(x *exchange, d *dialect, abort func()) *sse {
 	return &sse{x: x, dialect: d, abort: abort, control: http.NewResponseController(x.w), deadline: newDeadline(x.w, x.opts.WriteTimeout)}
 }
 
+// eventRoom is what an event takes beside its chunk, but for names and line breaks.
+const eventRoom = len("data: \n\n")
+
 // send writes the chunks as one piece.
 func (s *sse) send(chunks [][]byte) error {
-	b := buffers.Get().(*buffer)
+	size := 0
+	for _, chunk := range chunks {
+		size += len(chunk) + eventRoom
+	}
+	b := getBuffer(int64(size))
 	defer b.release()
 	for _, chunk := range chunks {
 		// Clients parse whatever they get: an empty event breaks them, and a

@@ -15,6 +15,7 @@ func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
 	defer done()
 	events, report, err := x.core.Stream(ctx, req)
 	lift()
+	x.share.Release()
 	x.report(report)
 	if err != nil {
 		// The body is left to the garbage collector: a call that was cut short

@@ -25,6 +25,9 @@ func (x *exchange) transfer(req *provider.TransferRequest) {
 	defer done()
 	resp, report, err := x.core.Transfer(ctx, req)
 	lift()
+	if req.Data == nil { // else the plugin can be at it up to the answer's end
+		x.share.Release()
+	}
 	x.report(report)
 	if err != nil {
 		x.fail(err)

@@ -18,6 +18,14 @@ var (
 	queueWait        = Instrument{"backplane.queue.wait", "s", "Time that a request waited in its endpoint's queue."}
 )
 
+// The memory for request bodies, of the whole host; see server.max_buffered_size.
+var (
+	bodiesHeld    = Instrument{"backplane.bodies.held", "By", "Memory that is reserved for request bodies now."}
+	bodiesLimit   = Instrument{"backplane.bodies.limit", "By", "Memory that there is for request bodies."}
+	bodiesWaiting = Instrument{"backplane.bodies.waiting", "{request}", "Requests that wait for memory before their bodies are read."}
+	bodiesRefused = Instrument{"backplane.bodies.refused", "{request}", "Requests that were refused since there was no memory for their bodies."}
+)
+
 // The counters and gauges, read when asked for. Those of endpoints have the
 // labels backplane.endpoint and gen_ai.provider.name, those of plugins
 // backplane.provider.
@@ -65,5 +73,6 @@ func Instruments() []Instrument {
 		refusals, paced, limitNow, oldest, overloaded, budget, hedges, hedgesWon, gateShut, circuitState, circuitTrips,
 		pluginState, pluginStarts, pluginRestart, pluginCalls, pluginCrashes,
 		processState, processCalls, processMemory, processFiles, processThreads, processCPU,
+		bodiesHeld, bodiesLimit, bodiesWaiting, bodiesRefused,
 	}
 }

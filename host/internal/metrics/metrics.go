@@ -27,6 +27,7 @@ import (
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 
+	"github.com/backplane-dev/backplane/host/internal/admission"
 	"github.com/backplane-dev/backplane/host/status"
 )
 
@@ -36,6 +37,7 @@ type Source struct {
 	Stats     func() []status.Stats
 	Explain   func() []status.Explanation
 	Providers func() []status.Provider
+	Bodies    func() admission.Status
 }
 
 // Metrics records requests and answers GET /metrics. It is safe for concurrent

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/backplane-dev/backplane/host/internal/admission"
 	"github.com/backplane-dev/backplane/host/internal/endpoint"
 	"github.com/backplane-dev/backplane/host/internal/metrics"
 	"github.com/backplane-dev/backplane/host/status"
@@ -259,6 +260,16 @@ func TestCountersAndGaugesAreReadFromSnapshots(t *testing.T) {
 		`backplane_plugin_process_threads{backplane_generation="3",backplane_provider="openai"} 8`,
 		`backplane_plugin_process_cpu_seconds{backplane_generation="3",backplane_provider="openai"} 1.5`,
 	)
+}
+
+func TestMemoryForBodiesIsShown(t *testing.T) {
+	t.Parallel()
+	m := newMetrics(t, metrics.Source{Bodies: func() admission.Status {
+		return admission.Status{Size: 256 << 20, Held: 150_000, Waiting: 2, Refused: 7}
+	}})
+	wantLines(t, scrape(t, m),
+		`backplane_bodies_held_bytes 150000`, `backplane_bodies_limit_bytes 2.68435456e+08`,
+		`backplane_bodies_waiting 2`, `backplane_bodies_refused_total 7`)
 }
 
 func TestEveryInstrumentIsNamedOnceAndDescribed(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/backplane-dev/backplane/host/internal/admission"
 	"github.com/backplane-dev/backplane/host/status"
 )
 
@@ -25,7 +26,7 @@ func observe(meter metric.Meter, source Source) error {
 		counters: make(map[Instrument]metric.Int64ObservableCounter),
 		gauges:   make(map[Instrument]metric.Int64ObservableGauge), levels: make(map[Instrument]metric.Float64ObservableGauge),
 	}
-	for _, in := range []Instrument{requests, errorsByCode, attempts, retries, refusals, paced, hedges, hedgesWon, circuitTrips, pluginStarts, pluginRestart} {
+	for _, in := range []Instrument{requests, errorsByCode, attempts, retries, refusals, paced, hedges, hedgesWon, circuitTrips, pluginStarts, pluginRestart, bodiesRefused} {
 		c, err := meter.Int64ObservableCounter(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
 		if err != nil {
 			return fmt.Errorf("make counter %s: %w", in.Name, err)
@@ -33,7 +34,7 @@ func observe(meter metric.Meter, source Source) error {
 		o.counters[in], o.all = c, append(o.all, c)
 	}
 	for _, in := range []Instrument{queueDepth, queueSize, inFlight, limitNow, overloaded, gateShut, circuitState, pluginState, pluginCalls,
-		pluginCrashes, processState, processCalls, processMemory, processFiles, processThreads} {
+		pluginCrashes, processState, processCalls, processMemory, processFiles, processThreads, bodiesHeld, bodiesLimit, bodiesWaiting} {
 		g, err := meter.Int64ObservableGauge(in.Name, metric.WithUnit(in.Unit), metric.WithDescription(in.Description))
 		if err != nil {
 			return fmt.Errorf("make gauge %s: %w", in.Name, err)
@@ -75,8 +76,20 @@ func (o *observed) read(source Source) metric.Callback {
 				o.plugin(to, &p)
 			}
 		}
+		if source.Bodies != nil {
+			o.bodies(to, source.Bodies())
+		}
 		return nil
 	}
+}
+
+// bodies reports the memory for request bodies.
+func (o *observed) bodies(to metric.Observer, s admission.Status) {
+	l := labeler{to: to}
+	l.gauge(o.gauges[bodiesHeld], s.Held)
+	l.gauge(o.gauges[bodiesLimit], s.Size)
+	l.gauge(o.gauges[bodiesWaiting], s.Waiting)
+	l.count(o.counters[bodiesRefused], s.Refused)
 }
 
 // ofEndpoint labels values of an endpoint.
