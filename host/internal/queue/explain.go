@@ -21,7 +21,7 @@ type Stats struct {
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := Stats{Waiting: q.waiting.len, Bytes: q.waiting.bytes, InFlight: q.inFlight}
+	s := Stats{Waiting: q.waiting.len, Bytes: q.waiting.bytes, InFlight: q.slots.taken()}
 	if !q.gate.open() {
 		s.HeldUntil = q.gate.until
 	}
@@ -37,9 +37,9 @@ func (q *Queue) Explain() (status.QueueNow, *status.GateNow) {
 	s := status.QueueNow{
 		Waiting: q.waiting.len, Size: q.limits.Size, Unbounded: q.limits.Unbounded,
 		Bytes: q.waiting.bytes, MaxBytes: q.limits.MaxBytes,
-		InFlight: q.inFlight, MaxConcurrent: q.limits.MaxConcurrent,
+		InFlight: q.slots.taken(), MaxConcurrent: q.limits.MaxConcurrent,
 	}
-	if !q.free() || q.waiting.len > 0 || !q.gate.open() {
+	if !q.slots.free() || q.waiting.len > 0 || !q.gate.open() {
 		s.Estimate = q.estimate(&Ticket{}, now)
 	}
 	s.Target, s.Interval = q.patience(now)

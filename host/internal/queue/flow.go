@@ -1,9 +1,6 @@
 package queue
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // flow measures how fast the queue moves: the time between two grants while
 // requests wait, as a moving average.
@@ -67,32 +64,4 @@ func (f *flow) gap(now time.Duration) time.Duration {
 		return f.with(now - f.last)
 	}
 	return f.mean
-}
-
-// sample keeps the latest durations of something, for their median.
-type sample struct {
-	ring   [64]time.Duration
-	count  uint
-	middle time.Duration
-	sorted uint          // count when middle was found
-	at     time.Duration // when it was
-}
-
-// sortPause is how long a median is used before it is looked for anew.
-const sortPause = 100 * time.Millisecond
-
-func (s *sample) add(d time.Duration) {
-	s.ring[s.count%uint(len(s.ring))] = d
-	s.count++
-}
-
-// median is that of the kept durations, as it was a moment ago; 0 if there are none.
-func (s *sample) median(now time.Duration) time.Duration {
-	if s.count != s.sorted && (s.sorted == 0 || now-s.at >= sortPause) {
-		n := min(s.count, uint(len(s.ring)))
-		sorted := s.ring
-		slices.Sort(sorted[:n])
-		s.middle, s.sorted, s.at = sorted[n/2], s.count, now
-	}
-	return s.middle
 }

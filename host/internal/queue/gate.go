@@ -90,8 +90,8 @@ func (g *gate) refusal(reason string) *provider.Error {
 // limit, those whom another endpoint can answer. Slots that are taken, and
 // ungated requests, are not affected.
 func (q *Queue) Hold(until time.Time, why *provider.Error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	if q.closed || time.Until(until) <= 0 || (q.gate.phase == phaseShut && !until.After(q.gate.until)) {
 		return
 	}
@@ -112,8 +112,8 @@ func (q *Queue) Hold(until time.Time, why *provider.Error) {
 // Unhold opens the gate before its time if it was shut by an error of the given
 // code, for who knows that the reason is gone.
 func (q *Queue) Unhold(code provider.Code) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	if q.closed || q.gate.open() || q.gate.why == nil || q.gate.why.Code != code {
 		return
 	}
@@ -132,8 +132,8 @@ func (q *Queue) setTimer(due time.Time) {
 
 // gateTimer ends a hold, or a trial that took long enough to count as passed.
 func (q *Queue) gateTimer() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	if q.closed || time.Until(q.gate.due) > 0 {
 		return // set anew or stopped while this call waited for the lock
 	}

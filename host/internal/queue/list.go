@@ -6,13 +6,14 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// waiter is one request in the queue. Its slot or err may be read once done is
-// closed.
+// waiter is one request in the queue. Its slot or err may be read once done has
+// said so; with neither, its time was over.
 type waiter struct {
 	Ticket
 	slot Slot
 	err  *provider.Error
-	done chan struct{}
+	done chan struct{} // one message, that it is out
+	out  bool          // of the queue, by another's doing
 
 	since      time.Duration // when it came
 	tenant     *tenant

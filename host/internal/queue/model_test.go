@@ -16,8 +16,10 @@ type model struct {
 	until       time.Time
 	trial       uint64
 	pace        pacer
+	paced       bool // there is one
 	granted     []uint64
 	evicted     []uint64
+	left        []uint64 // as their time was over
 }
 
 // modelClass is who waits under one priority.
@@ -59,7 +61,7 @@ func (m *model) may(t Ticket) bool {
 	if t.Ungated {
 		return true
 	}
-	return (m.gate == "open" || m.gate == "ajar") && (t.Model != "slow" || !time.Now().Before(m.pace.next))
+	return (m.gate == "open" || m.gate == "ajar") && (!m.paced || t.Model != "slow" || !time.Now().Before(m.pace.next))
 }
 
 // arrive is what becomes of t: "runs", "waits", "busy" or "full".
@@ -176,7 +178,9 @@ func (m *model) run(t Ticket) {
 	if t.Ungated {
 		return
 	}
-	m.pace.Take(time.Now(), t.Model, 0)
+	if m.paced {
+		m.pace.Take(time.Now(), t.Model, 0)
+	}
 	if m.gate == "ajar" {
 		m.gate, m.trial, m.until = "trial", t.Seq, time.Now().Add(trialTime)
 	}
@@ -203,16 +207,20 @@ func (m *model) hold(until time.Time) {
 	}
 }
 
-// sleep goes through the moments of the gate and the pace that fall into the time.
+// sleep goes through the moments of the gate, the pace and the waiters' ends that
+// fall into the time.
 func (m *model) sleep(d time.Duration) {
 	end := time.Now().Add(d)
+	m.left = nil
 	for {
 		at := end
 		if (m.gate == "shut" || m.gate == "trial") && m.until.Before(at) {
 			at = m.until
 		}
-		if next := m.pace.next; next.After(time.Now()) && next.Before(at) {
-			at = next
+		for _, next := range append(m.ends(), m.pace.next) {
+			if next.After(time.Now()) && next.Before(at) {
+				at = next
+			}
 		}
 		time.Sleep(time.Until(at))
 		switch {
@@ -221,9 +229,30 @@ func (m *model) sleep(d time.Duration) {
 		case m.gate == "trial" && !m.until.After(at):
 			m.gate = "open"
 		}
+		m.expire(at)
 		m.serve()
 		if !at.Before(end) && !((m.gate == "shut" || m.gate == "trial") && !m.until.After(at)) {
 			return
+		}
+	}
+}
+
+// ends are when waiters leave.
+func (m *model) ends() (all []time.Time) {
+	for _, t := range m.waiting() {
+		if !t.End.IsZero() {
+			all = append(all, t.End)
+		}
+	}
+	return all
+}
+
+// expire lets those leave whose time is over.
+func (m *model) expire(now time.Time) {
+	for _, t := range m.waiting() {
+		if !t.End.IsZero() && !t.End.After(now) {
+			m.classes[classOf(t.Priority)].remove(t)
+			m.left = append(m.left, t.Seq)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // alarm is the queue's timer for what is due without anybody coming or going: a
-// wait that is to be cut, a model whose pace lets the next request go.
+// wait that is to be cut or whose time is over, a model whose pace lets the next request go.
 type alarm struct {
 	timer *time.Timer
 	due   time.Duration // 0 if nothing is
@@ -38,8 +38,8 @@ func (q *Queue) arm(due, now time.Duration) {
 
 func (q *Queue) ring() {
 	now := q.now(time.Time{})
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	q.check(now)
 }
 
@@ -51,10 +51,11 @@ func (q *Queue) check(now time.Duration) {
 	}
 }
 
-// look cuts the waits that are too long, serves who may go, and sets the alarm
+// look ends the waits that are too long, serves who may go, and sets the alarm
 // for the next time. q.mu is held.
 func (q *Queue) look(now time.Duration) {
 	q.alarm.due = 0
+	q.expire(now)
 	if q.waiting.len == 0 {
 		clear(q.pace.until)
 		return
@@ -83,7 +84,7 @@ func (q *Queue) patience(now time.Duration) (target, interval time.Duration) {
 	}
 	target, interval = q.limits.Target, q.limits.Interval
 	if timeout := q.limits.Timeout; target == 0 {
-		target = max(q.held.median(now), timeout/10)
+		target = max(q.times.held(now), timeout/10)
 		if timeout > 0 {
 			target = min(target, timeout/2)
 		}

@@ -49,16 +49,16 @@ func (q *Queue) paced(t *Ticket, now time.Duration) bool {
 // SetPacer sets who is asked before a request is sent; nil for nobody.
 func (q *Queue) SetPacer(p Pacer) {
 	now := q.now(time.Time{})
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	q.pace.pacer = p
 	q.askAgain(now)
 }
 
 // Wake looks for requests that may go now, since the pacer's levels have changed.
 func (q *Queue) Wake() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	if q.waiting.len == 0 {
 		clear(q.pace.until)
 		return

@@ -81,6 +81,9 @@ type Ticket struct {
 	// Deadline is when the request gives up; zero if it does not. It serves to
 	// refuse at once who could only wait in vain. Leaving is up to the context.
 	Deadline time.Time
+	// End is when the request leaves if it still waits; zero if it does not. It is
+	// for limits that ctx does not keep: it costs less than a context.
+	End time.Time
 	// Priority and Tenant say whose turn it is among those who wait.
 	Priority caller.Priority
 	Tenant   string
@@ -103,32 +106,37 @@ type Ticket struct {
 // Within, times are counted from the queue's birth: such a clock is cheaper to
 // read, to compare and to store.
 type Queue struct {
-	seq     atomic.Uint64
-	running atomic.Int64 // inFlight, to be read without the lock
-	born    time.Time
+	seq   atomic.Uint64
+	born  time.Time
+	slots word
+	times times
 
-	mu       sync.Mutex
-	limits   Limits // MaxConcurrent is the limit as it is now
-	waiting  crowd
-	inFlight int
-	closed   bool
-	gate     gate
-	pace     pace
-	alarm    alarm
-	flow     flow
-	resumed  time.Duration // when the gate was opened last
-	counts   counts
+	mu      sync.Mutex
+	limits  Limits // MaxConcurrent is the limit as it is now
+	waiting crowd
+	closed  bool
+	gate    gate
+	pace    pace
+	alarm   alarm
+	expiry  time.Duration // when the first waiter's time is over, or before; 0 if none has an end
+	flow    flow
+	resumed time.Duration // when the gate was opened last
+	counts  counts
+	told    list    // who is no longer in the queue, and is to be told after the lock
+	spare   *waiter // list of waiters to be used again
+	spares  int
 
-	// held are the times for which slots were taken, answers those until the
-	// service began to answer.
-	held, answers sample
-
-	// granted, if set, is told each grant under the lock, for tests.
-	granted func(t Ticket, inFlight int)
+	// granted, if set, is told each grant under the lock, and passed each one
+	// that took no lock, for tests.
+	granted, passed func(t Ticket, inFlight int)
 }
 
 // New makes an open queue.
-func New(limits Limits) *Queue { return &Queue{limits: limits, born: time.Now()} }
+func New(limits Limits) *Queue {
+	q := &Queue{limits: limits, born: time.Now()}
+	q.slots.setLimit(limits.MaxConcurrent)
+	return q
+}
 
 // Number draws the next sequence number, from 1.
 func (q *Queue) Number() uint64 { return q.seq.Add(1) }
@@ -148,21 +156,27 @@ func (q *Queue) now(at time.Time) time.Duration {
 }
 
 // Acquire waits for a slot, which must be given back with [Slot.Release]. It
-// fails with [ErrLeft] if ctx ends first, with [ErrBusy] if the ticket does not
+// fails with [ErrLeft] if ctx or the ticket's End comes first, with [ErrBusy] if the ticket does not
 // wait, otherwise with an [*provider.Error]: CodeQueueFull, CodeShutdown, or, if
 // the gate opens only after the ticket's deadline, CodeRateLimit or
-// CodePluginUnavailable. Where no wait is needed it does not look at ctx.
+// CodePluginUnavailable. Where no wait is needed it looks at neither.
 func (q *Queue) Acquire(ctx context.Context, t Ticket) (Slot, error) {
 	now := q.now(t.Now)
-	q.mu.Lock()
+	if n := q.slots.take(); n > 0 {
+		if q.passed != nil {
+			q.passed(t, n)
+		}
+		return Slot{q: q, since: now}, nil
+	}
+	q.lock()
 	q.check(now)
 	if q.admits(&t, now) {
 		slot := q.grant(&t, now)
-		q.mu.Unlock()
+		q.unlock()
 		return slot, nil
 	}
-	w, err := q.join(ctx, t, now)
-	q.mu.Unlock()
+	w, err := q.join(ctx, &t, now)
+	q.unlock()
 	if err != nil {
 		return Slot{}, err
 	}
@@ -170,7 +184,7 @@ func (q *Queue) Acquire(ctx context.Context, t Ticket) (Slot, error) {
 }
 
 // join puts a request that must wait into the queue. q.mu is held.
-func (q *Queue) join(ctx context.Context, t Ticket, now time.Duration) (*waiter, error) {
+func (q *Queue) join(ctx context.Context, t *Ticket, now time.Duration) (*waiter, error) {
 	switch {
 	case q.closed:
 		return nil, errClosed()
@@ -179,15 +193,17 @@ func (q *Queue) join(ctx context.Context, t Ticket, now time.Duration) (*waiter,
 	case t.NoWait:
 		return nil, ErrBusy
 	}
-	if err := q.refuse(&t, now); err != nil {
+	if err := q.refuse(t, now); err != nil {
 		return nil, err
 	}
-	if q.free() && q.pace.until[t.Model] > now {
+	if q.slots.free() && q.pace.until[t.Model] > now {
 		q.counts.paced++
 	}
-	w := &waiter{Ticket: t, since: now, done: make(chan struct{})}
+	w := q.newWaiter()
+	w.Ticket, w.since = *t, now
 	q.waiting.insert(w)
 	q.watch(w, now)
+	q.until(w, now)
 	return w, nil
 }
 
@@ -199,27 +215,30 @@ func (q *Queue) wait(ctx context.Context, w *waiter) (Slot, error) {
 		q.leave(w)
 		return Slot{}, ErrLeft
 	}
-	if w.err != nil {
+	switch {
+	case w.err != nil:
 		told := *w.err // may be that of others too
 		return Slot{}, &told
+	case w.slot.q == nil:
+		return Slot{}, ErrLeft // its time was over
+	default:
+		return w.slot, nil
 	}
-	return w.slot, nil
 }
 
 // leave takes w out of the queue because its context ended. If it was served at
 // the same moment, its slot goes on to the next one.
 func (q *Queue) leave(w *waiter) {
 	now := q.now(time.Time{})
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	select {
-	case <-w.done:
-		if w.err == nil {
-			q.cancel(&w.slot, &w.Ticket, now)
-		}
-	default:
+	q.lock()
+	defer q.unlock()
+	switch {
+	case !w.out:
 		q.remove(w)
 		q.forget(w, now)
+	case w.slot.q != nil:
+		w.slot.waiter = nil // it is told yet, so it cannot be used again
+		q.cancel(&w.slot, &w.Ticket, now)
 	}
 }
 
@@ -247,10 +266,11 @@ func (q *Queue) SetConcurrency(n int) {
 // change changes the limits by set and serves who may go now.
 func (q *Queue) change(set func()) {
 	now := q.now(time.Time{})
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	before := q.limits.MaxConcurrent
 	set()
+	q.slots.setLimit(q.limits.MaxConcurrent)
 	if !q.closed {
 		q.flow.scale(before, q.limits.MaxConcurrent)
 		q.look(now)
@@ -265,13 +285,13 @@ func (q *Queue) Concurrency() int {
 }
 
 // InFlight is the number of slots that are taken. It takes no lock.
-func (q *Queue) InFlight() int { return int(q.running.Load()) }
+func (q *Queue) InFlight() int { return q.slots.taken() }
 
 // Close refuses all waiting and further requests with CodeShutdown. Slots that
 // are taken stay so until they are released.
 func (q *Queue) Close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.lock()
+	defer q.unlock()
 	q.closed = true
 	q.gate.stop()
 	q.alarm.stop()
@@ -283,7 +303,7 @@ func (q *Queue) Close() {
 func (q *Queue) fail(w *waiter, err *provider.Error) {
 	q.remove(w)
 	w.err = err
-	close(w.done)
+	q.tell(w)
 }
 
 func errClosed() *provider.Error {

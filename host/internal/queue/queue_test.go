@@ -103,6 +103,7 @@ func TestWaitersAreServedInOrderAndRetriesGoAhead(t *testing.T) {
 		q := New(Limits{MaxConcurrent: 1, Size: 10})
 		var order []uint64
 		q.granted = func(t Ticket, _ int) { order = append(order, t.Seq) }
+		q.passed = q.granted
 		early := q.Number()
 		slot := mustAcquire(t, q) // 2
 		three, four := ask(t.Context(), q, Ticket{}), ask(t.Context(), q, Ticket{})

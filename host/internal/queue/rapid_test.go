@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,14 +22,17 @@ type step struct {
 	kind string
 	n    int
 	t    Ticket
+	stay time.Duration // after which the request leaves; 0 if it does not
 }
 
 var steps = rapid.Custom(func(t *rapid.T) step {
 	return step{
 		kind: rapid.SampledFrom([]string{
-			"arrive", "arrive", "arrive", "arrive", "retry", "release", "release", "release", "pass", "cancel", "resize", "set", "hold", "sleep", "wake", "close",
+			"arrive", "arrive", "arrive", "arrive", "retry", "release", "release", "release", "release", "pass", "cancel", "drop",
+			"resize", "set", "hold", "sleep", "sleep", "wake", "pacer", "close",
 		}).Draw(t, "kind"),
-		n: rapid.IntRange(0, 9).Draw(t, "n"),
+		n:    rapid.IntRange(0, 9).Draw(t, "n"),
+		stay: time.Duration(rapid.SampledFrom([]int{0, 0, 250, 450}).Draw(t, "stay")) * time.Millisecond,
 		t: Ticket{
 			Priority: rapid.SampledFrom([]caller.Priority{caller.Normal, caller.Normal, caller.High, caller.Low}).Draw(t, "priority"),
 			Tenant:   rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "tenant"),
@@ -43,7 +47,9 @@ var steps = rapid.Custom(func(t *rapid.T) step {
 type driver struct {
 	q       *Queue
 	m       model
-	granted []uint64 // in the order of the grants, noted under the lock
+	pacer   pacer
+	granted []uint64 // in the order of the grants
+	quick   int      // grants without the lock
 	slots   map[uint64]*asked
 	leave   map[uint64]context.CancelFunc
 	want    map[uint64]string // how each request is expected to end that got no slot
@@ -52,15 +58,21 @@ type driver struct {
 	closed  bool
 }
 
-func newDriver(limit, size int) *driver {
+func newDriver(limit, size int, paced bool) *driver {
 	d := &driver{
-		q: New(Limits{MaxConcurrent: limit, Size: size}), m: model{limit: limit, size: size, gate: "open"},
+		q: New(Limits{MaxConcurrent: limit, Size: size}), m: model{limit: limit, size: size, gate: "open", paced: paced},
 		slots: map[uint64]*asked{}, leave: map[uint64]context.CancelFunc{}, want: map[uint64]string{},
 	}
-	d.q.SetPacer(new(pacer))
+	if paced {
+		d.q.SetPacer(&d.pacer)
+	}
 	d.q.granted = func(t Ticket, inFlight int) {
 		d.granted = append(d.granted, t.Seq)
-		d.over = d.over || inFlight > d.q.limits.MaxConcurrent
+		d.over = d.over || inFlight > d.m.limit
+	}
+	d.q.passed = func(t Ticket, inFlight int) { // one at a time, as there is one step at a time
+		d.quick++
+		d.q.granted(t, inFlight)
 	}
 	return d
 }
@@ -84,6 +96,9 @@ func (d *driver) step(ctx context.Context, s step) {
 	switch s.kind {
 	case "arrive":
 		s.t.Seq = d.q.Number()
+		if s.stay > 0 {
+			s.t.End = time.Now().Add(s.stay)
+		}
 		d.arrive(ctx, s.t)
 	case "retry":
 		if len(d.ended) > 0 {
@@ -91,11 +106,12 @@ func (d *driver) step(ctx context.Context, s step) {
 			t := d.ended[i]
 			d.ended = slices.Delete(d.ended, i, i+1)
 			t.Retry = true
+			t.End = time.Time{}
 			d.arrive(ctx, t)
 		}
-	case "release", "pass":
+	case "release", "drop", "pass":
 		if len(d.m.running) > 0 {
-			d.end(s.n%len(d.m.running), s.kind == "pass")
+			d.end(s.n%len(d.m.running), s.kind)
 		}
 	case "cancel":
 		if waiting := d.m.waiting(); len(waiting) > 0 {
@@ -112,6 +128,9 @@ func (d *driver) step(ctx context.Context, s step) {
 		}
 	case "sleep":
 		d.m.sleep(time.Duration(s.n) * 100 * time.Millisecond)
+		for _, seq := range d.m.left {
+			d.want[seq] = "left"
+		}
 	default:
 		d.manage(s)
 	}
@@ -130,6 +149,8 @@ func (d *driver) manage(s step) {
 		d.m.serve()
 	case "wake":
 		d.q.Wake()
+	case "pacer":
+		d.setPacer(!d.m.paced)
 	case "close":
 		d.q.Close()
 		d.closed = true
@@ -138,6 +159,17 @@ func (d *driver) manage(s step) {
 			d.m.classes[classOf(t.Priority)].remove(t)
 		}
 	}
+}
+
+// setPacer gives the queue a pacer or takes it away.
+func (d *driver) setPacer(yes bool) {
+	d.m.paced = yes
+	if yes {
+		d.q.SetPacer(&d.pacer)
+	} else {
+		d.q.SetPacer(nil)
+	}
+	d.m.serve()
 }
 
 func (d *driver) arrive(ctx context.Context, t Ticket) {
@@ -158,15 +190,19 @@ func (d *driver) arrive(ctx context.Context, t Ticket) {
 	d.slots[t.Seq] = ask(ctx, d.q, t)
 }
 
-func (d *driver) end(i int, passed bool) {
+func (d *driver) end(i int, how string) {
 	t := d.m.running[i]
 	slot := d.slots[t.Seq].slot()
-	if passed {
+	switch how {
+	case "pass":
 		slot.Passed()
 		d.m.pass(t.Seq)
 		return
+	case "drop":
+		slot.CancelAt(&t, time.Now())
+	default:
+		slot.Release()
 	}
-	slot.Release()
 	d.m.release(i)
 	d.ended = append(d.ended, t)
 }
@@ -223,21 +259,33 @@ func (d *driver) differs() string {
 // after every step of random histories.
 func TestTheQueueBehavesLikeItsModel(t *testing.T) {
 	t.Parallel()
-	for part := range max(20/slower, 1) { // of a hundred histories, unless rapid is told otherwise
-		t.Run(fmt.Sprint(part), func(t *testing.T) {
-			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { checkHistory(t, rt) })
-		})
+	var all, quick atomic.Int64 // grants
+	t.Run("histories", func(t *testing.T) {
+		for part := range max(20/slower, 1) { // of a hundred histories, unless rapid is told otherwise
+			t.Run(fmt.Sprint(part), func(t *testing.T) {
+				t.Parallel()
+				rapid.Check(t, func(rt *rapid.T) {
+					d := checkHistory(t, rt)
+					all.Add(int64(len(d.granted)))
+					quick.Add(int64(d.quick))
+				})
+			})
+		}
+	})
+	if quick.Load() == 0 || quick.Load() == all.Load() {
+		t.Errorf("%d of %d grants took no lock, so that one of the two ways was not tried", quick.Load(), all.Load())
 	}
+	t.Logf("%d grants, %d without the lock", all.Load(), quick.Load())
 }
 
-func checkHistory(t *testing.T, rt *rapid.T) {
+func checkHistory(t *testing.T, rt *rapid.T) (d *driver) {
 	limit, size := rapid.IntRange(1, 4).Draw(rt, "limit"), rapid.IntRange(0, 12).Draw(rt, "size")
+	paced := rapid.Bool().Draw(rt, "paced")           // a queue with a pacer always takes the lock
 	count := rapid.IntRange(1, 400).Draw(rt, "count") // else most histories are of a few steps
 	all := rapid.SliceOfN(steps, count, count).Draw(rt, "steps")
 	var diff string
 	synctest.Test(t, func(t *testing.T) {
-		d := newDriver(limit, size)
+		d = newDriver(limit, size, paced)
 		diff = d.run(t.Context(), all)
 		d.q.Close()
 		for _, leave := range d.leave {
@@ -247,4 +295,5 @@ func checkHistory(t *testing.T, rt *rapid.T) {
 	if diff != "" {
 		rt.Fatal(diff)
 	}
+	return d
 }

@@ -61,7 +61,7 @@ func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
 	if t.Deadline.IsZero() {
 		return nil
 	}
-	wait, answer, rest := q.estimate(t, now), q.answers.median(now), q.now(t.Deadline)-now
+	wait, answer, rest := q.estimate(t, now), q.times.answer(now), q.now(t.Deadline)-now
 	if wait == 0 || wait+answer <= rest {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
 func (q *Queue) estimate(t *Ticket, now time.Duration) time.Duration {
 	gap := q.flow.gap(now)
 	if gap == 0 && q.limits.MaxConcurrent > 0 {
-		gap = q.held.median(now) / time.Duration(q.limits.MaxConcurrent)
+		gap = q.times.held(now) / time.Duration(q.limits.MaxConcurrent)
 	}
 	var kept time.Duration
 	if !t.Ungated {
@@ -136,9 +136,9 @@ func (q *Queue) advice(waiting int, now time.Duration) time.Duration {
 
 // refusal is a queue's error that says how it stands.
 func (q *Queue) refusal(advice time.Duration, how string) *provider.Error {
-	running := fmt.Sprintf("%d of %d are running", q.inFlight, q.limits.MaxConcurrent)
+	running := fmt.Sprintf("%d of %d are running", q.slots.taken(), q.limits.MaxConcurrent)
 	if q.limits.MaxConcurrent <= 0 {
-		running = fmt.Sprintf("%d are running", q.inFlight)
+		running = fmt.Sprintf("%d are running", q.slots.taken())
 	}
 	return &provider.Error{
 		Code: provider.CodeQueueFull, Source: provider.SourceHost,

@@ -2,16 +2,11 @@ package queue
 
 import "time"
 
-// free reports whether a slot is left. q.mu is held.
-func (q *Queue) free() bool {
-	return q.limits.MaxConcurrent <= 0 || q.inFlight < q.limits.MaxConcurrent
-}
-
 // admits reports whether an arriving request gets a slot without waiting, and
 // books its pace if so. It overtakes nobody: as long as a slot is free, all who
 // wait are kept by gate or pace. q.mu is held.
 func (q *Queue) admits(t *Ticket, now time.Duration) bool {
-	if !q.free() || q.closed || (t.NoWait && !t.Ungated && !q.gate.open()) {
+	if !q.slots.free() || q.closed || (t.NoWait && !t.Ungated && !q.gate.open()) {
 		return false
 	}
 	return q.may(t, now)
@@ -26,15 +21,15 @@ func (q *Queue) may(t *Ticket, now time.Duration) bool {
 // serve grants slots to waiters as long as there are slots. q.mu is held.
 func (q *Queue) serve(now time.Duration) {
 	served := 0
-	for q.waiting.len > 0 && q.free() {
+	for q.waiting.len > 0 && q.slots.free() {
 		w := q.next(now)
 		if w == nil {
 			break
 		}
 		q.waiting.serve(w)
 		w.slot = q.grant(&w.Ticket, now)
-		w.slot.Waited = true
-		close(w.done)
+		w.slot.Waited, w.slot.waiter = true, w
+		q.tell(w)
 		served++
 	}
 	q.flow.served(now, served, q.waiting.len > 0)
@@ -64,10 +59,9 @@ func (q *Queue) next(now time.Duration) *waiter {
 
 // grant takes a slot for t. q.mu is held.
 func (q *Queue) grant(t *Ticket, now time.Duration) Slot {
-	q.inFlight++
-	q.running.Store(int64(q.inFlight))
+	q.slots.add(1)
 	if q.granted != nil {
-		q.granted(*t, q.inFlight)
+		q.granted(*t, q.slots.taken())
 	}
 	slot := Slot{q: q, since: now, Paced: !t.Ungated && q.pace.pacer != nil}
 	if !t.Ungated && !q.gate.open() {

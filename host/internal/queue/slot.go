@@ -10,6 +10,7 @@ type Slot struct {
 	Paced bool
 
 	q        *Queue
+	waiter   *waiter       // that waited for it, nil if none did; to be used again
 	trial    uint64        // number of the gate's trial that the slot is, 0 if it is none
 	since    time.Duration // when it was granted
 	answered time.Duration // when the service had begun to answer, 0 before
@@ -28,8 +29,8 @@ func (s *Slot) PassedAt(at time.Time) {
 	if s.trial == 0 {
 		return
 	}
-	s.q.mu.Lock()
-	defer s.q.mu.Unlock()
+	s.q.lock()
+	defer s.q.unlock()
 	s.q.passTrial(s.trial)
 }
 
@@ -39,20 +40,31 @@ func (s *Slot) Release() { s.ReleaseAt(time.Time{}) }
 // ReleaseAt is [Slot.Release] for a caller that has just read the clock.
 func (s *Slot) ReleaseAt(at time.Time) {
 	now := s.q.now(at)
-	s.q.mu.Lock()
-	s.q.release(s, now)
-	s.q.mu.Unlock()
+	s.q.note(s, now)
+	if s.quick() {
+		return
+	}
+	s.q.lock()
+	s.q.vacate(s, now)
+	s.q.unlock()
 }
 
 // CancelAt gives back a slot with which nothing was sent, in place of Release: its
 // booking with the pacer as well, and it counts for no time. t is what it was
 // granted for.
 func (s *Slot) CancelAt(t *Ticket, at time.Time) {
+	if s.quick() {
+		return
+	}
 	now := s.q.now(at)
-	s.q.mu.Lock()
+	s.q.lock()
 	s.q.cancel(s, t, now)
-	s.q.mu.Unlock()
+	s.q.unlock()
 }
+
+// quick gives the slot back without the lock, if it is known that this concerns
+// nobody else.
+func (s *Slot) quick() bool { return s.trial == 0 && !s.Paced && s.q.slots.give() }
 
 // cancel is CancelAt. q.mu is held.
 func (q *Queue) cancel(s *Slot, t *Ticket, now time.Duration) {
@@ -65,20 +77,14 @@ func (q *Queue) cancel(s *Slot, t *Ticket, now time.Duration) {
 	}
 }
 
-// release gives a slot back that was used. q.mu is held.
-func (q *Queue) release(s *Slot, now time.Duration) {
-	q.note(s, now)
-	q.vacate(s, now)
-}
-
 // vacate gives a slot back and serves who waits for it. q.mu is held.
 func (q *Queue) vacate(s *Slot, now time.Duration) {
-	if q.inFlight == 0 {
-		panic("queue: slot released twice")
+	if q.slots.taken() == 0 {
+		panic(errTwice)
 	}
-	wasFree := q.free()
-	q.inFlight--
-	q.running.Store(int64(q.inFlight))
+	wasFree := q.slots.free()
+	q.slots.add(-1)
+	q.keep(s.waiter)
 	if s.trial != 0 {
 		q.dropTrial(s.trial)
 	}
@@ -89,12 +95,12 @@ func (q *Queue) vacate(s *Slot, now time.Duration) {
 	}
 }
 
-// note remembers how long the slot was taken.
+// note remembers how long the slot was taken. It needs no lock.
 func (q *Queue) note(s *Slot, now time.Duration) {
 	held := now - s.since
-	q.held.add(held)
+	answer := held
 	if s.answered != 0 {
-		held = s.answered - s.since
+		answer = s.answered - s.since
 	}
-	q.answers.add(held)
+	q.times.add(held, answer, now)
 }

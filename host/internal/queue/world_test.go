@@ -52,16 +52,19 @@ func (w world) play(t *testing.T, seed uint64) (tales []tale, inversions int) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(w.limits)
 		last := map[[2]string]uint64{}
+		var mu sync.Mutex // guards last, inversions and tales
 		q.granted = func(t Ticket, _ int) {
+			mu.Lock()
+			defer mu.Unlock()
 			who := [2]string{t.Tenant, t.Priority.String()}
 			if t.Seq < last[who] {
 				inversions++
 			}
 			last[who] = max(last[who], t.Seq)
 		}
+		q.passed = q.granted
 		var wg sync.WaitGroup
 		tales = make([]tale, len(w.crowds))
-		var mu sync.Mutex // guards tales
 		for i, p := range w.crowds {
 			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 			wg.Go(func() { w.arrive(q, p, rnd, &wg, &mu, &tales[i]) })
