@@ -2634,9 +2634,9 @@ func (x *TransferResponseHead) GetLength() int64 {
 // Credit bounds what a slow reader makes the host hold, call by call. A data
 // event of a stream costs as many bytes as its chunks have together; all else is
 // free. open.credit is what the plugin may send at first, each credit frame adds
-// to it. While credit is above zero the plugin may send an event, whatever it
+// to it. While credit is above zero the plugin may send a data event, whatever it
 // costs: credit then falls below zero, so that a chunk larger than all credit
-// passes. At zero or below it waits. The host starts with 256 KiB and gives back
+// passes. At zero or below it waits with data and what would follow it. The host starts with 256 KiB and gives back
 // what has been read, at the latest when half of that was. All credit together
 // that is not used yet stays under 2^31; open.credit of a call is ignored.
 //
@@ -2669,7 +2669,7 @@ func (x *TransferResponseHead) GetLength() int64 {
 // before; any other frame for an id that was never opened; an open without a
 // known mode; data of a body that was complete; a result or data for a stream, an
 // event for a call, a second result, data before the result; a frame after the
-// one with end; an event without credit; credit without bounds. All calls fail at
+// one with end; a data event without credit; credit without bounds. All calls fail at
 // once, the processes live. The host calls a plugin that broke these rules over
 // Call and Stream for the rest of the connection. A reader need not remember calls
 // that have ended: it may take a frame after the end as late.
