@@ -75,6 +75,8 @@ type Breaker struct {
 	closed atomic.Uint64           // the period if the circuit is closed, else 0
 	told   atomic.Pointer[refusal] // the latest refusal, nil after a change
 
+	good atomic.Pointer[good] // counts successes without the lock, nil if they need it
+
 	mu      sync.Mutex
 	cfg     config.Breaker
 	machine *breaker.Breaker
@@ -112,6 +114,7 @@ func New(cfg config.Breaker, notify func(status.Transition)) *Breaker {
 func (b *Breaker) Configure(cfg config.Breaker) {
 	b.mu.Lock()
 	defer b.unlock()
+	b.collect()
 	b.configure(cfg)
 }
 
@@ -209,7 +212,19 @@ func (b *Breaker) Began(p Permit) Permit {
 // for each permit. retryAfter is how long the service asked to be left alone; a
 // failure that opens the breaker opens it at least for that long.
 func (b *Breaker) Done(p Permit, outcome Outcome, retryAfter time.Duration) {
+	b.done(p, outcome, retryAfter, time.Since(b.origin))
+}
+
+// DoneAt is [Breaker.Done] for a caller that has just read the clock.
+func (b *Breaker) DoneAt(p Permit, outcome Outcome, retryAfter time.Duration, at time.Time) {
+	b.done(p, outcome, retryAfter, at.Sub(b.origin))
+}
+
+func (b *Breaker) done(p Permit, outcome Outcome, retryAfter, now time.Duration) {
 	if p.period == 0 {
+		return
+	}
+	if outcome == Success && b.good.Load().add(p, now) {
 		return
 	}
 	b.mu.Lock()
@@ -219,7 +234,7 @@ func (b *Breaker) Done(p Permit, outcome Outcome, retryAfter time.Duration) {
 	case p.probe:
 		b.probed(outcome, retryAfter)
 	case outcome != Ignored:
-		b.count(outcome == Failure, retryAfter)
+		b.count(outcome == Failure, retryAfter, now)
 	}
 }
 
@@ -237,8 +252,8 @@ func (b *Breaker) probed(outcome Outcome, retryAfter time.Duration) {
 }
 
 // count takes the outcome of an attempt while closed. b.mu is held.
-func (b *Breaker) count(failed bool, retryAfter time.Duration) {
-	now := time.Since(b.origin)
+func (b *Breaker) count(failed bool, retryAfter, now time.Duration) {
+	b.collect()
 	b.window.add(now, failed)
 	b.streak++
 	if !failed {
@@ -246,5 +261,7 @@ func (b *Breaker) count(failed bool, retryAfter time.Duration) {
 	}
 	if reason, ok := b.tripped(now); ok {
 		b.trip(reason, retryAfter)
+		return
 	}
+	b.spread()
 }

@@ -97,6 +97,7 @@ func (b *Breaker) setState(to status.CircuitState, at time.Time, reason string) 
 	b.streak = 0
 	b.told.Store(nil)
 	b.closed.Store(0)
+	b.collect()
 	if to == status.CircuitClosed {
 		b.window.reset()
 		b.closed.Store(b.period)

@@ -34,6 +34,7 @@ func (b *Breaker) Status() status.Circuit {
 	b.mu.Lock()
 	defer b.unlock()
 	state := b.current()
+	b.collect()
 	counts := b.window.at(time.Since(b.origin))
 	s := status.Circuit{
 		State: state, Since: b.since,

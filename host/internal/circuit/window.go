@@ -34,6 +34,12 @@ func (w *window) add(now time.Duration, failed bool) {
 	}
 }
 
+// addGood counts n successes of the latest bucket.
+func (w *window) addGood(n int) {
+	w.ring[w.current%buckets].total += n
+	w.sum.total += n
+}
+
 // at returns the counts of the span that ends at the given time.
 func (w *window) at(now time.Duration) count {
 	w.advance(now)
