@@ -2636,9 +2636,10 @@ func (x *TransferResponseHead) GetLength() int64 {
 // free. open.credit is what the plugin may send at first, each credit frame adds
 // to it. While credit is above zero the plugin may send a data event, whatever it
 // costs: credit then falls below zero, so that a chunk larger than all credit
-// passes. At zero or below it waits with data and what would follow it. The host starts with 256 KiB and gives back
-// what has been read, at the latest when half of that was. All credit together
-// that is not used yet stays under 2^31; open.credit of a call is ignored.
+// passes. At zero or below it waits with data and what would follow it. The host
+// starts with 256 KiB and gives back what has been read, at the latest when half
+// of that was. All credit together that is not used yet stays under 2^31;
+// open.credit of a call is ignored.
 //
 // # Cancel, deadlines
 //
@@ -2669,16 +2670,17 @@ func (x *TransferResponseHead) GetLength() int64 {
 // before; any other frame for an id that was never opened; an open without a
 // known mode; data of a body that was complete; a result or data for a stream, an
 // event for a call, a second result, data before the result; a frame after the
-// one with end; a data event without credit; credit without bounds. All calls fail at
-// once, the processes live. The host calls a plugin that broke these rules over
-// Call and Stream for the rest of the connection. A reader need not remember calls
-// that have ended: it may take a frame after the end as late.
+// one with end; a data event without credit; credit without bounds. All calls
+// fail at once, the processes live. The host calls a plugin that broke these rules
+// over Call and Stream for the rest of the connection. A reader need not remember
+// calls that have ended: it may take a frame after the end as late.
 //
 // The order of a stream's events is that of Stream, and what is wrong with it
 // fails that call alone, as it does there.
 //
 // A frame without a kind that the reader knows is nothing but its end: with end
-// set it completes a body, else it is ignored.
+// set it completes the request's body, or ends the call; else it is ignored. A call
+// that ends without a result has failed, a stream without finished is truncated.
 //
 // Transfers and all other RPCs stay what they are. There is no gRPC metadata.
 type SessionRequest struct {
@@ -2919,7 +2921,10 @@ type SessionOpen struct {
 	// Bytes that the plugin may send as events at first.
 	Credit uint32 `protobuf:"varint,4,opt,name=credit,proto3" json:"credit,omitempty"`
 	// Time that the host gives the call; absent if there is no limit.
-	Timeout       *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Bytes of the whole body if it travels in pieces; zero if that is not said. It
+	// serves to make room, or to refuse the body, before the pieces are there.
+	BodySize      uint64 `protobuf:"varint,6,opt,name=body_size,json=bodySize,proto3" json:"body_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2989,6 +2994,13 @@ func (x *SessionOpen) GetTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *SessionOpen) GetBodySize() uint64 {
+	if x != nil {
+		return x.BodySize
+	}
+	return 0
+}
+
 // SessionCancel ends a call before its answer.
 type SessionCancel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3048,7 +3060,10 @@ type ResponseFrame struct {
 	//	*ResponseFrame_Error
 	Frame isResponseFrame_Frame `protobuf_oneof:"frame"`
 	// The call has ended with this frame.
-	End           bool `protobuf:"varint,6,opt,name=end,proto3" json:"end,omitempty"`
+	End bool `protobuf:"varint,6,opt,name=end,proto3" json:"end,omitempty"`
+	// With a result, as SessionOpen.body_size: bytes of the whole body if it travels
+	// in pieces.
+	BodySize      uint64 `protobuf:"varint,7,opt,name=body_size,json=bodySize,proto3" json:"body_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3138,6 +3153,13 @@ func (x *ResponseFrame) GetEnd() bool {
 		return x.End
 	}
 	return false
+}
+
+func (x *ResponseFrame) GetBodySize() uint64 {
+	if x != nil {
+		return x.BodySize
+	}
+	return 0
 }
 
 type isResponseFrame_Frame interface {
@@ -3792,22 +3814,24 @@ const file_provider_v1_provider_proto_rawDesc = "" +
 	"\x06cancel\x18\x04 \x01(\v2$.backplane.provider.v1.SessionCancelH\x00R\x06cancel\x12\x18\n" +
 	"\x06credit\x18\x05 \x01(\rH\x00R\x06credit\x12\x10\n" +
 	"\x03end\x18\x06 \x01(\bR\x03endB\a\n" +
-	"\x05frame\"\xe1\x01\n" +
+	"\x05frame\"\xfe\x01\n" +
 	"\vSessionOpen\x12/\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1b.backplane.provider.v1.ModeR\x04mode\x12;\n" +
 	"\benvelope\x18\x02 \x01(\v2\x1f.backplane.provider.v1.EnvelopeR\benvelope\x12\x17\n" +
 	"\x04body\x18\x03 \x01(\fB\x03\x80\x01\x01R\x04body\x12\x16\n" +
 	"\x06credit\x18\x04 \x01(\rR\x06credit\x123\n" +
-	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"+\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x1b\n" +
+	"\tbody_size\x18\x06 \x01(\x04R\bbodySize\"+\n" +
 	"\rSessionCancel\x12\x1a\n" +
-	"\bdeadline\x18\x01 \x01(\bR\bdeadline\"\x90\x02\n" +
+	"\bdeadline\x18\x01 \x01(\bR\bdeadline\"\xad\x02\n" +
 	"\rResponseFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12=\n" +
 	"\x06result\x18\x02 \x01(\v2#.backplane.provider.v1.CallResponseH\x00R\x06result\x12\x19\n" +
 	"\x04data\x18\x03 \x01(\fB\x03\x80\x01\x01H\x00R\x04data\x12=\n" +
 	"\x05event\x18\x04 \x01(\v2%.backplane.provider.v1.StreamResponseH\x00R\x05event\x12;\n" +
 	"\x05error\x18\x05 \x01(\v2#.backplane.provider.v1.SessionErrorH\x00R\x05error\x12\x10\n" +
-	"\x03end\x18\x06 \x01(\bR\x03endB\a\n" +
+	"\x03end\x18\x06 \x01(\bR\x03end\x12\x1b\n" +
+	"\tbody_size\x18\a \x01(\x04R\bbodySizeB\a\n" +
 	"\x05frame\"z\n" +
 	"\fSessionError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
