@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"fmt"
-	"io"
-	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,13 +16,13 @@ type load struct {
 	addr        string
 	connections int
 	request     []byte
-	stream      bool
 }
 
 // sample is what one connection saw in the measured time.
 type sample struct {
-	latency []time.Duration
-	first   []time.Duration
+	latency []time.Duration // whole answers
+	first   []time.Duration // first body bytes
+	delays  []time.Duration // of chunks that say when they were written
 	chunks  int64
 	failed  int64
 	failure error
@@ -39,18 +34,9 @@ const (
 	stopping
 )
 
-// requestBytes makes a chat request whose body has about size bytes.
-func requestBytes(addr, model string, stream bool, size int) []byte {
-	head := `{"model":"` + model + `",`
-	if stream {
-		head += `"stream":true,`
-	}
-	body := head + `"temperature":0.7,"messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"`
-	tail := `"}]}`
-	body += strings.Repeat("Say something short. ", max(1, (size-len(body)-len(tail))/21)) + tail
-	return fmt.Appendf(nil, "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"+
-		"Authorization: Bearer sk-bench\r\nContent-Length: %d\r\n\r\n%s", addr, len(body), body)
-}
+// spread is the time over which the connections begin, so that they do not march
+// in step.
+const spread = 100 * time.Millisecond
 
 // run drives the load: a warm-up, then the measured time. before and after are
 // called at its edges.
@@ -59,7 +45,10 @@ func (l *load) run(ctx context.Context, warmUp, measured time.Duration, before, 
 	samples := make([]sample, l.connections)
 	var wg sync.WaitGroup
 	for i := range samples {
-		wg.Go(func() { l.connection(ctx, &phase, &samples[i]) })
+		wg.Go(func() {
+			sleep(ctx, spread*time.Duration(i)/time.Duration(l.connections))
+			l.connection(ctx, &phase, &samples[i])
+		})
 	}
 	sleep(ctx, warmUp)
 	err := before()
@@ -73,6 +62,38 @@ func (l *load) run(ctx context.Context, warmUp, measured time.Duration, before, 
 	}
 	wg.Wait()
 	return samples, elapsed, err
+}
+
+// runCount sends count requests, shared among the connections, and returns when
+// all of them are answered.
+func (l *load) runCount(ctx context.Context, count int) error {
+	var left atomic.Int64
+	left.Store(int64(count))
+	failures := make(chan error, l.connections)
+	for range l.connections {
+		go func() { failures <- l.countDown(ctx, &left) }()
+	}
+	var failure error
+	for range l.connections {
+		if err := <-failures; err != nil {
+			failure = err
+		}
+	}
+	return failure
+}
+
+func (l *load) countDown(ctx context.Context, left *atomic.Int64) error {
+	c, err := dial(l.addr, 16<<10)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.conn.Close() }()
+	for left.Add(-1) >= 0 && ctx.Err() == nil {
+		if _, err := c.do(l.request, func([]byte) {}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -95,9 +116,9 @@ func (l *load) connection(ctx context.Context, phase *atomic.Int32, s *sample) {
 			}
 		}
 		start := time.Now()
-		a, err := c.do(l.request, func(n int64) {
+		first, err := c.do(l.request, func(part []byte) {
 			if phase.Load() == measuring {
-				s.chunks += n
+				s.see(part)
 			}
 		})
 		if err != nil {
@@ -109,7 +130,7 @@ func (l *load) connection(ctx context.Context, phase *atomic.Int32, s *sample) {
 		}
 		if phase.Load() == measuring {
 			s.latency = append(s.latency, time.Since(start))
-			s.first = append(s.first, a.Sub(start))
+			s.first = append(s.first, first.Sub(start))
 		}
 	}
 	if c != nil {
@@ -117,101 +138,22 @@ func (l *load) connection(ctx context.Context, phase *atomic.Int32, s *sample) {
 	}
 }
 
-// client is one connection of the load generator: an HTTP/1.1 client that knows
-// just what the targets answer.
-type client struct {
-	conn net.Conn
-	r    *bufio.Reader
-	buf  []byte
-}
-
-func dial(addr string, buffer int) (*client, error) {
-	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
-	if err != nil {
-		return nil, err
-	}
-	return &client{conn: conn, r: bufio.NewReaderSize(conn, buffer), buf: make([]byte, buffer)}, nil
-}
-
-// do sends one request, reads the whole answer and returns when its first body
-// byte came. onChunks is told of "data: " lines as they arrive.
-func (c *client) do(request []byte, onChunks func(int64)) (first time.Time, err error) {
-	length, chunked, err := c.begin(request)
-	if err != nil {
-		return first, err
-	}
-	take := func(n int64) error {
-		for n > 0 {
-			part := c.buf[:min(n, int64(len(c.buf)))]
-			if _, err := io.ReadFull(c.r, part); err != nil {
-				return err
-			}
-			if first.IsZero() {
-				first = time.Now()
-			}
-			onChunks(int64(bytes.Count(part, []byte("data: {"))))
-			n -= int64(len(part))
-		}
-		return nil
-	}
-	if !chunked {
-		return first, take(length)
-	}
+// see counts the chunks in a part of a body, and how long those were on the way
+// that say when they were written.
+func (s *sample) see(part []byte) {
+	s.chunks += int64(bytes.Count(part, []byte("data: {")))
+	var now int64
 	for {
-		n, err := c.chunkSize()
-		if err != nil {
-			return first, err
+		_, after, found := bytes.Cut(part, []byte(stampBegin))
+		if !found || len(after) < stampLength {
+			return
 		}
-		if err := take(n); err != nil {
-			return first, err
+		if now == 0 {
+			now = time.Now().UnixNano()
 		}
-		if _, err := c.r.Discard(2); err != nil {
-			return first, err
+		if sent, err := strconv.ParseInt(string(after[:stampLength]), 10, 64); err == nil {
+			s.delays = append(s.delays, time.Duration(now-sent))
 		}
-		if n == 0 {
-			return first, nil
-		}
-	}
-}
-
-func (c *client) chunkSize() (int64, error) {
-	line, err := c.r.ReadSlice('\n')
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 64)
-}
-
-// begin sends the request and reads status and headers.
-func (c *client) begin(request []byte) (length int64, chunked bool, err error) {
-	if _, err := c.conn.Write(request); err != nil {
-		return 0, false, err
-	}
-	line, err := c.r.ReadSlice('\n')
-	if err != nil {
-		return 0, false, err
-	}
-	if !bytes.HasPrefix(line, []byte("HTTP/1.1 200")) {
-		return 0, false, fmt.Errorf("answer %q", bytes.TrimSpace(line))
-	}
-	for {
-		line, err := c.r.ReadSlice('\n')
-		if err != nil {
-			return 0, false, err
-		}
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			return length, chunked, nil
-		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		switch {
-		case bytes.EqualFold(name, []byte("content-length")):
-			length, err = strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
-			if err != nil {
-				return 0, false, err
-			}
-		case bytes.EqualFold(name, []byte("transfer-encoding")):
-			chunked = true
-		}
+		part = after[stampLength:]
 	}
 }

@@ -67,9 +67,7 @@ func measurePlugins(ctx context.Context, o options) error {
 	}
 	progress("")
 	if o.json {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(report); err != nil {
+		if err := encode(os.Stdout, report); err != nil {
 			return err
 		}
 	} else {
@@ -124,7 +122,7 @@ func (r *pluginsReport) round(ctx context.Context, bin string, names []string, l
 	if err != nil {
 		return err
 	}
-	r.Ready = append(r.Ready, float64(took)/float64(time.Millisecond))
+	r.Ready = append(r.Ready, millis(took))
 	if !last {
 		return nil
 	}
@@ -141,6 +139,24 @@ func (r *pluginsReport) round(ctx context.Context, bin string, names []string, l
 	}
 	r.Objects, err = moveObjects(ctx, t)
 	return err
+}
+
+// start starts a host with every plugin from nothing, and returns how long it took
+// until all were ready.
+func (c benchCase) start(ctx context.Context, w *world, t *target) (figures, error) {
+	g := &group{ctx: ctx}
+	defer g.stop()
+	bin := w.builds[t.name]
+	names, err := pluginNames(bin)
+	if err != nil {
+		return nil, err
+	}
+	store, _, err := g.role("role-store")
+	if err != nil {
+		return nil, err
+	}
+	_, took, err := g.allPlugins(bin, names, store)
+	return figures{readyAfter: millis(took)}, err
 }
 
 // allPlugins starts the host with an endpoint of every plugin, and returns it
@@ -160,7 +176,7 @@ func (g *group) allPlugins(bin string, names []string, store string) (*target, t
 	}
 	begin := time.Now()
 	t, err := g.host(bin, func(addr, admin, _ string) string {
-		return fmt.Sprintf("server {\n  listen = %q\n  admin  = %q\n}\nlog { level = \"warn\" }\n", addr, admin) + text
+		return fmt.Sprintf("server {\n  listen = %q\n  admin  = %q\n}\nlog { level = \"warn\" }\n", addr, "unix:"+admin) + text
 	})
 	if err != nil {
 		return nil, 0, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -11,30 +12,37 @@ import (
 
 // usage is what a process has used so far.
 type usage struct {
-	cpu    time.Duration // user and system
-	rss    int64         // bytes
-	allocs float64       // heap objects; 0 if not known
+	cpu time.Duration // user and system
+	rss int64         // bytes
 }
 
-// clockTick is USER_HZ, which Linux fixes at 100 for what /proc shows.
-const clockTick = 10 * time.Millisecond
-
-// readUsage reads /proc/PID; other systems have no such place, so the benchmark
-// runs on Linux alone.
+// readUsage reads a process's clock and /proc/PID. Other systems than Linux have
+// no such place.
 func readUsage(pid int) (usage, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	used, err := cpuTime(pid)
 	if err != nil {
-		return usage{}, fmt.Errorf("read the CPU time of process %d (the benchmark needs Linux): %w", pid, err)
+		return usage{}, fmt.Errorf("read the CPU time of process %d: %w", pid, err)
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	pages, _ := strconv.ParseInt(fields[21], 10, 64)
-	return usage{cpu: time.Duration(user+system) * clockTick, rss: pages * int64(os.Getpagesize())}, nil
+	resident, err := statusBytes(pid, "VmRSS")
+	return usage{cpu: used, rss: resident}, err
 }
 
-// usages reads all processes of a target, with allocation counts where the
-// process serves them.
+// statusBytes reads one of the sizes in /proc/PID/status.
+func statusBytes(pid int, name string) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of process %d (the benchmark needs Linux): %w", pid, err)
+	}
+	_, after, found := bytes.Cut(status, []byte("\n"+name+":"))
+	fields := bytes.Fields(after)
+	if !found || len(fields) == 0 {
+		return 0, fmt.Errorf("process %d has no %s", pid, name)
+	}
+	kb, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	return kb << 10, err
+}
+
+// usages reads all processes of a target.
 func (t *target) usages() (map[string]usage, error) {
 	all := make(map[string]usage, len(t.processes))
 	for role, pid := range t.processes {
@@ -42,28 +50,30 @@ func (t *target) usages() (map[string]usage, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch role {
-		case "host":
-			u.allocs = mallocs(t.admin)
-		case "plugin":
-			u.allocs = mallocs(t.debug)
-		}
 		all[role] = u
 	}
 	return all, nil
 }
 
-// mallocs reads the count of heap objects ever allocated from a pprof page.
-func mallocs(socket string) float64 {
-	page, err := get(socket, "/debug/pprof/heap?debug=1")
-	if err != nil {
-		return 0
+// below lists the processes that descend from pid.
+func below(pid int) []int {
+	children := map[int][]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		child, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if parent, err := strconv.Atoi(fields[1]); err == nil {
+			children[parent] = append(children[parent], child)
+		}
 	}
-	_, after, found := bytes.Cut(page, []byte("# Mallocs = "))
-	if !found {
-		return 0
+	var all []int
+	for next := children[pid]; len(next) > 0; next = next[1:] {
+		all = append(all, next[0])
+		next = append(next, children[next[0]]...)
 	}
-	line, _, _ := bytes.Cut(after, []byte("\n"))
-	n, _ := strconv.ParseFloat(string(line), 64)
-	return n
+	return all
 }

@@ -4,161 +4,124 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 )
 
-// results holds the measurements of all rounds, by case and target.
-type results struct {
-	byCase map[string]map[string][]measurement
+// column is one column of a case's table: the median over rounds of values.
+type column struct {
+	head   string
+	format string
+	values func(r *results, c, t string) []float64
 }
 
-func newResults() *results { return &results{byCase: map[string]map[string][]measurement{}} }
-
-func (r *results) add(c, t string, m measurement) {
-	if r.byCase[c] == nil {
-		r.byCase[c] = map[string][]measurement{}
-	}
-	r.byCase[c][t] = append(r.byCase[c][t], m)
+func plain(head, format string, f figure) column {
+	return column{head, format, func(r *results, c, t string) []float64 { return r.rounds(c, t, f) }}
 }
 
-// median of what pick takes from each round of one case on one target.
-func (r *results) median(c, t string, pick func(measurement) float64) float64 {
-	var values []float64
-	for _, m := range r.byCase[c][t] {
-		values = append(values, pick(m))
-	}
-	return median(values)
+// added is how much more than directly.
+func added(f figure) column {
+	return column{"added", "%+.0f", func(r *results, c, t string) []float64 { return r.added(c, t, f) }}
 }
 
-// ratio is the median over rounds of a's figure divided by b's in that round.
-func (r *results) ratio(c, a, b string, pick func(measurement) float64) float64 {
-	var values []float64
-	for i, m := range r.byCase[c][a] {
-		if other := pick(r.byCase[c][b][i]); other != 0 {
-			values = append(values, pick(m)/other)
-		}
-	}
-	return median(values)
+func times(head string, f figure, other string) column {
+	return column{head, "%.2f", func(r *results, c, t string) []float64 { return r.ratios(c, t, other, f) }}
 }
 
-// added is the median over rounds of what a target adds to the direct path's
-// figure in that round.
-func (r *results) added(c, t string, pick func(measurement) float64) float64 {
-	var values []float64
-	for i, m := range r.byCase[c][t] {
-		values = append(values, pick(m)-pick(r.byCase[c][direct][i]))
-	}
-	return median(values)
-}
+var cpuColumns = []column{plain("CPU us", "%.2f", cpu), times("x reverseproxy", cpu, reverseproxy), times("x fasthttp", cpu, fasthttpName),
+	plain("host", "%.2f", cpuHost), plain("plugin", "%.2f", cpuPlugin)}
 
-// addedRatio compares what a and b add to the direct path's figure, in each round.
-func (r *results) addedRatio(c, a, b string, pick func(measurement) float64) float64 {
-	var values []float64
-	for i, m := range r.byCase[c][a] {
-		base := pick(r.byCase[c][direct][i])
-		if added := pick(r.byCase[c][b][i]) - base; added > 0 {
-			values = append(values, (pick(m)-base)/added)
-		}
-	}
-	return median(values)
-}
+var (
+	unaryColumns = slices.Concat([]column{plain("requests/s", "%.0f", perSecond), times("x direct", perSecond, direct),
+		plain("p50 us", "%.0f", p50), added(p50), plain("p99 us", "%.0f", p99), added(p99)}, cpuColumns)
+	streamColumns = slices.Concat([]column{plain("chunks/s", "%.0f", perSecond), times("x direct", perSecond, direct),
+		plain("first us", "%.0f", first), added(first)}, cpuColumns)
+	firstColumns = slices.Concat([]column{plain("streams/s", "%.0f", perSecond), times("x direct", perSecond, direct),
+		plain("first us", "%.0f", first), added(first), plain("whole us", "%.0f", p50), added(p50)}, cpuColumns)
+	pacedColumns = slices.Concat([]column{plain("delay p50 us", "%.0f", delayP50), added(delayP50), plain("p99 us", "%.0f", delayP99),
+		added(delayP99)}, cpuColumns)
+	idleColumns   = []column{plain("KB each", "%.1f", kbEach), plain("host", "%.1f", kbHost), plain("plugin", "%.1f", kbPlugin)}
+	objectColumns = []column{plain("host", "%.1f", objectsHost), plain("plugin", "%.1f", objectsPlugin)}
+	bodiesColumns = []column{plain("together", "%.0f", peak), plain("host", "%.0f", peakHost), plain("plugin", "%.0f", peakPlugin),
+		plain("answered", "%.0f", answered), plain("refused", "%.0f", refused)}
+	startColumns      = []column{plain("ready ms", "%.0f", readyAfter)}
+	disconnectColumns = []column{plain("p50 ms", "%.2f", closedP50), plain("p99 ms", "%.2f", closedP99),
+		plain("p99 before the first chunk", "%.2f", closedEarly), plain("p99 amid a stream", "%.2f", closedMid)}
+)
 
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	slices.Sort(values)
-	mid := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[mid]
-	}
-	return (values[mid-1] + values[mid]) / 2
-}
-
-func rate(m measurement) float64  { return m.rate }
-func p50(m measurement) float64   { return m.p50 }
-func p99(m measurement) float64   { return m.p99 }
-func first(m measurement) float64 { return m.first }
-func cpu(m measurement) float64 {
-	var sum float64
-	for _, v := range m.cpu {
-		sum += v
-	}
-	return sum
-}
-
-// summary is what -json prints: medians over rounds of ratios within a round.
-type summary struct {
-	CPUvsReverseProxyC64      float64 `json:"cpu_vs_reverseproxy_c64"`
-	CPUvsFastHTTPC64          float64 `json:"cpu_vs_fasthttp_c64"`
-	AddedP50vsReverseProxyC1  float64 `json:"added_p50_vs_reverseproxy_c1"`
-	RequestsVsDirectC64       float64 `json:"requests_vs_direct_c64"`
-	ChunksVsDirectS50         float64 `json:"chunks_vs_direct_s50"`
-	ChunksVsDirectS500        float64 `json:"chunks_vs_direct_s500"`
-	CPUPerChunkVsReverseS50   float64 `json:"cpu_per_chunk_vs_reverseproxy_s50"`
-	CPUPerChunkVsReverseS500  float64 `json:"cpu_per_chunk_vs_reverseproxy_s500"`
-	AddedFirstChunkVsReverse  float64 `json:"added_first_chunk_vs_reverseproxy_c1"`
-	CPU200KvsReverseProxyC64  float64 `json:"cpu_200k_vs_reverseproxy_c64"`
-	KBPerIdleStream           float64 `json:"kb_per_idle_stream"`
-	AllocsPerRequestHost      float64 `json:"allocs_per_request_host"`
-	AllocsPerRequestPlugin    float64 `json:"allocs_per_request_plugin"`
-	CPUMicrosPerRequestHost   float64 `json:"cpu_us_per_request_host_c64"`
-	CPUMicrosPerRequestPlugin float64 `json:"cpu_us_per_request_plugin_c64"`
-}
-
-func (r *results) summary() summary {
-	return summary{
-		CPUvsReverseProxyC64:      r.ratio("unary-c64", backplane, reverseproxy, cpu),
-		CPUvsFastHTTPC64:          r.ratio("unary-c64", backplane, fasthttpName, cpu),
-		AddedP50vsReverseProxyC1:  r.addedRatio("unary-c1", backplane, reverseproxy, p50),
-		RequestsVsDirectC64:       r.ratio("unary-c64", backplane, direct, rate),
-		ChunksVsDirectS50:         r.ratio("stream-s50", backplane, direct, rate),
-		ChunksVsDirectS500:        r.ratio("stream-s500", backplane, direct, rate),
-		CPUPerChunkVsReverseS50:   r.ratio("stream-s50", backplane, reverseproxy, cpu),
-		CPUPerChunkVsReverseS500:  r.ratio("stream-s500", backplane, reverseproxy, cpu),
-		AddedFirstChunkVsReverse:  r.addedRatio("first-chunk-c1", backplane, reverseproxy, first),
-		CPU200KvsReverseProxyC64:  r.ratio("unary-200k-c64", backplane, reverseproxy, cpu),
-		KBPerIdleStream:           r.idleKB(),
-		AllocsPerRequestHost:      r.median("unary-c64", backplane, func(m measurement) float64 { return m.allocs["host"] }),
-		AllocsPerRequestPlugin:    r.median("unary-c64", backplane, func(m measurement) float64 { return m.allocs["plugin"] }),
-		CPUMicrosPerRequestHost:   r.median("unary-c64", backplane, func(m measurement) float64 { return m.cpu["host"] }),
-		CPUMicrosPerRequestPlugin: r.median("unary-c64", backplane, func(m measurement) float64 { return m.cpu["plugin"] }),
-	}
-}
-
-// idleKB is measured once, in the first round.
-func (r *results) idleKB() float64 { return r.byCase["idle-s1000"][backplane][0].kbIdle }
-
-func (r *results) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r.summary())
-}
-
-// writeTables prints the medians of every case and target, then the ratios.
+// writeTables prints a table of each case, and the table of the aims.
 func (r *results) writeTables(w io.Writer) {
+	for _, c := range r.cases {
+		r.writeCase(w, c)
+	}
+	_, _ = fmt.Fprintf(w, "%d rounds; a figure is the median over them, a ratio is taken inside a round.\n%s\n\n", r.options.rounds, r.calm())
+	writeAims(w, r.aims())
+}
+
+func (r *results) writeCase(w io.Writer, c benchCase) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, c := range cases() {
-		if c.hold {
+	_, _ = fmt.Fprintf(w, "%s: %s\n", c.name, c.about)
+	_, _ = fmt.Fprint(tab, "\t")
+	for _, column := range c.columns {
+		_, _ = fmt.Fprintf(tab, "%s\t", column.head)
+	}
+	for _, t := range r.targets {
+		if r.byCase[c.name][t] == nil {
 			continue
 		}
-		unit := "requests/s"
-		if c.stream && c.model == "mock" {
-			unit = "chunks/s"
-		}
-		_, _ = fmt.Fprintf(tab, "%s\t%s\tp50 us\tadded\tp99 us\tadded\tfirst us\tadded\tCPU us each\thost\tplugin\t\n", c.name, unit)
-		for _, t := range []string{direct, fasthttpName, reverseproxy, backplane} {
-			_, _ = fmt.Fprintf(tab, "%s\t%.0f", t, r.median(c.name, t, rate))
-			for _, figure := range []func(measurement) float64{p50, p99, first} {
-				_, _ = fmt.Fprintf(tab, "\t%.0f\t%+.0f", r.median(c.name, t, figure), r.added(c.name, t, figure))
+		_, _ = fmt.Fprintf(tab, "\n%s\t", t)
+		for _, column := range c.columns {
+			text := ""
+			if values := column.values(r, c.name, t); len(values) > 0 {
+				text = fmt.Sprintf(column.format, median(values))
 			}
-			_, _ = fmt.Fprintf(tab, "\t%.2f\t%.2f\t%.2f\t\n", r.median(c.name, t, cpu),
-				r.median(c.name, t, func(m measurement) float64 { return m.cpu["host"] }), r.median(c.name, t, func(m measurement) float64 { return m.cpu["plugin"] }))
+			_, _ = fmt.Fprintf(tab, "%s\t", text)
 		}
-		_, _ = fmt.Fprintln(tab, "\t\t\t\t\t\t\t\t\t\t\t")
 	}
+	_, _ = fmt.Fprint(tab, "\n\n")
 	_ = tab.Flush()
-	_, _ = fmt.Fprintln(w, "Ratios within a round, medians over rounds:")
-	_ = r.writeJSON(w)
+}
+
+// calm says how much the rest of the machine disturbed.
+func (r *results) calm() string {
+	usual, most := r.machine.others()
+	text := fmt.Sprintf("Other processes took %.0f %% of the processors, at most %.0f %%.", usual*100, most*100)
+	if usual > 0.1 {
+		text += " That is a lot: measure again when the machine is calm."
+	}
+	return text
+}
+
+// writeJSON prints everything: of each case, target and figure the median and the
+// range over rounds, and the aims.
+func (r *results) writeJSON(w io.Writer) error {
+	all := map[string]map[string]map[figure]spreadOf{}
+	for c, targets := range r.byCase {
+		all[c] = map[string]map[figure]spreadOf{}
+		for t, measured := range targets {
+			all[c][t] = map[figure]spreadOf{}
+			for f := range measured[0] {
+				all[c][t][f] = spreadAmong(r.rounds(c, t, f))
+			}
+		}
+	}
+	usual, most := r.machine.others()
+	return encode(w, map[string]any{"rounds": r.options.rounds, "seconds": r.options.duration.Seconds(),
+		"others_share": spreadOf{Median: usual, Max: most}, "cases": all, "aims": r.aims()})
+}
+
+func encode(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// short prints a figure with three digits that count.
+func short(value float64) string {
+	if value == 0 {
+		return "0"
+	}
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(value))))
+	return fmt.Sprintf("%.*f", max(0, digits), value)
 }

@@ -26,7 +26,7 @@ func runRole(name string, args []string) bool {
 	case "role-reverseproxy":
 		serve = (&http.Server{Handler: reverseProxy(args[0])}).Serve
 	case "role-fasthttp":
-		serve = (&fasthttp.Server{Handler: fastProxy(args[0]), StreamRequestBody: false}).Serve
+		serve = fastServer(args[0]).Serve
 	default:
 		return false
 	}
@@ -60,6 +60,11 @@ func reverseProxy(upstream string) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// fastServer takes bodies as large as those that are sent.
+func fastServer(upstream string) *fasthttp.Server {
+	return &fasthttp.Server{Handler: fastProxy(upstream), MaxRequestBodySize: 64 << 20, Logger: log.New(io.Discard, "", 0)}
 }
 
 // fastProxy is the cheapest proxy we know how to write in one process. It

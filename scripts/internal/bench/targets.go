@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,12 @@ import (
 type target struct {
 	name string
 	addr string
+	// upstream is the fake service that it sends requests to.
+	upstream string
 	// processes by role: "proxy" for a yardstick, "host" and "plugin" for us.
 	processes map[string]int
-	// admin and plugin debug sockets, for profiles and allocation counts.
+	// admin and debug are sockets with the profiles of host and plugin. Only a
+	// host has them.
 	admin, debug string
 }
 
@@ -34,33 +38,11 @@ const (
 	backplane    = "backplane"
 )
 
-// startTargets starts upstream, yardsticks and Backplane. stop ends them all.
-func startTargets(ctx context.Context, bin string) ([]*target, func(), error) {
-	group := &group{ctx: ctx}
-	upstream, _, err := group.role("role-upstream")
-	if err != nil {
-		return nil, group.stop, err
-	}
-	targets := []*target{{name: direct, addr: upstream}}
-	for _, y := range []struct{ name, role string }{{reverseproxy, "role-reverseproxy"}, {fasthttpName, "role-fasthttp"}} {
-		addr, pid, err := group.role(y.role, upstream)
-		if err != nil {
-			group.stop()
-			return nil, nil, err
-		}
-		targets = append(targets, &target{name: y.name, addr: addr, processes: map[string]int{"proxy": pid}})
-	}
-	ours, err := group.backplane(bin, upstream)
-	if err != nil {
-		group.stop()
-		return nil, nil, err
-	}
-	return append(targets, ours), group.stop, nil
-}
-
 // group owns the started processes.
 type group struct {
-	ctx      context.Context
+	ctx context.Context
+	// godebug is the GODEBUG of hosts and plugins.
+	godebug  string
 	commands []*exec.Cmd
 	dirs     []string
 }
@@ -99,7 +81,9 @@ func (g *group) role(args ...string) (addr string, pid int, err error) {
 	return strings.TrimSpace(line), c.Process.Pid, err
 }
 
-// The configuration has every feature on: queue, breaker, retries, stats.
+// The configuration has every feature on: queue, breaker, retries, stats, and the
+// plugin confined. The folder of its profiles is the one place that is open to it
+// beyond what every plugin has.
 const configuration = `
 server {
   listen = %q
@@ -107,7 +91,11 @@ server {
 }
 log { level = "warn" }
 provider "openai" {
-  env = { BACKPLANE_PROFILE_LISTEN = %q }
+  env = {
+    BACKPLANE_PROFILE_LISTEN = %q
+    GODEBUG                  = %q
+  }
+  process { write = [%q] }
 }
 endpoint "mock" {
   provider = "openai"
@@ -124,21 +112,29 @@ route "mock*" { endpoints = ["mock"] }
 // backplane starts the host with the openai plugin in front of the upstream.
 func (g *group) backplane(bin, upstream string) (*target, error) {
 	t, err := g.host(bin, func(addr, admin, debug string) string {
-		return fmt.Sprintf(configuration, addr, admin, debug, upstream)
+		return fmt.Sprintf(configuration, addr, "unix:"+admin, "unix:"+debug, g.godebug, filepath.Dir(debug), upstream)
 	})
 	if err != nil {
 		return nil, err
 	}
+	t.upstream = upstream
 	providers, err := t.providers()
 	if err != nil {
 		return nil, err
 	}
-	t.processes["plugin"] = providers["openai"].PID
+	for i, pid := range below(t.processes["host"]) {
+		role := "plugin"
+		if pid != providers["openai"].PID {
+			role = fmt.Sprintf("helper%d", i) // counts, whatever it is
+		}
+		t.processes[role] = pid
+	}
 	return t, nil
 }
 
-// host starts a host with the configuration that config makes of the addresses
-// for HTTP, the admin API and a plugin's profiles, and waits until it is ready.
+// host starts a host with the configuration that config makes of the address for
+// HTTP and the sockets of the admin API and of a plugin's profiles, and waits until
+// it is ready.
 func (g *group) host(bin string, config func(addr, admin, debug string) string) (*target, error) {
 	dir, err := os.MkdirTemp("", "bp-bench")
 	if err != nil {
@@ -149,9 +145,12 @@ func (g *group) host(bin string, config func(addr, admin, debug string) string) 
 	if err != nil {
 		return nil, err
 	}
-	t := &target{name: backplane, addr: addr, admin: filepath.Join(dir, "admin.sock"), debug: filepath.Join(dir, "debug.sock")}
+	t := &target{name: backplane, addr: addr, admin: filepath.Join(dir, "admin.sock"), debug: filepath.Join(dir, "plugin", "debug.sock")}
+	if err := os.Mkdir(filepath.Dir(t.debug), 0o700); err != nil {
+		return nil, err
+	}
 	file := filepath.Join(dir, "config.hcl")
-	if err := os.WriteFile(file, []byte(config(addr, "unix:"+t.admin, "unix:"+t.debug)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config(addr, t.admin, t.debug)), 0o600); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(dir, "host.log"))
@@ -160,7 +159,7 @@ func (g *group) host(bin string, config func(addr, admin, debug string) string) 
 	}
 	defer func() { _ = log.Close() }()
 	c := exec.CommandContext(g.ctx, filepath.Join(bin, "backplane"), "serve", "-config", file, "-plugin-dir", filepath.Join(bin, "plugins"))
-	c.Env = append(os.Environ(), "BENCH_KEY=sk-bench")
+	c.Env = append(os.Environ(), "BENCH_KEY=sk-bench", "GODEBUG="+g.godebug)
 	c.Stdout, c.Stderr = log, log
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start backplane (run scripts/build first): %w", err)
@@ -206,13 +205,18 @@ func unixClient(path string) *http.Client {
 
 // get reads a debug page of a process of the target.
 func get(socket, page string) ([]byte, error) {
-	resp, err := unixClient(socket).Get("http://debug" + page)
+	return getText(unixClient(socket), "http://debug"+page)
+}
+
+func getText(client *http.Client, url string) ([]byte, error) {
+	resp, err := client.Get(url)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", page, resp.Status)
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", url, resp.Status, bytes.TrimSpace(text))
 	}
-	return io.ReadAll(resp.Body)
+	return text, err
 }
