@@ -2,7 +2,14 @@ package session
 
 import (
 	"context"
+	"errors"
+	"io"
+	"sync"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -26,7 +33,185 @@ type Handler interface {
 }
 
 // Serve answers the calls of a session until the host has no more, or until the
-// stream breaks. It returns when all calls have ended: nil or the status to end
-// the RPC with. maxRequest bounds a request, in bytes of the message that would
-// carry it as an RPC of its own.
-func Serve(stream ServerStream, h Handler, maxRequest int64) error { return nil }
+// stream breaks. It returns when all calls have ended, or, if the stream broke or
+// the host broke the protocol, as soon as their contexts have. The result is what
+// the RPC ends with. maxRequest bounds a request, in bytes of the message that
+// would carry it as an RPC of its own.
+func Serve(stream ServerStream, h Handler, maxRequest int64) error {
+	s := &server{
+		handler: h, maxRequest: maxRequest,
+		// A call ends with the session, not with the stream's context: that
+		// saves each of them its entry in the one list of a common parent.
+		base:  context.WithoutCancel(stream.Context()),
+		out:   newSender(stream.SendMsg),
+		calls: make(map[uint64]*serverCall),
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- s.out.run() }()
+	err := s.read(stream)
+	defer s.workers.stop()
+	if errors.Is(err, io.EOF) && s.wait(stream.Context()) {
+		s.out.finish()
+		return <-sent
+	}
+	switch {
+	case s.breach != nil:
+		err = s.breach
+	case err == nil || errors.Is(err, io.EOF):
+		err = status.FromContextError(context.Cause(stream.Context())).Err()
+	}
+	s.end(err)
+	return err
+}
+
+// server is the plugin's side of a session.
+type server struct {
+	handler    Handler
+	maxRequest int64
+	base       context.Context
+	out        *sender
+	workers    workers
+	running    sync.WaitGroup
+
+	// For the reader alone.
+	frame  requestFrame
+	names  interner
+	last   uint64 // the newest id
+	breach error  // what the host did wrong
+
+	mu    sync.Mutex
+	calls map[uint64]*serverCall // those that have not ended
+}
+
+// read takes the host's frames until the stream ends.
+func (s *server) read(stream ServerStream) error {
+	in := newIncoming(s.take)
+	for {
+		if err := stream.RecvMsg(in); err != nil {
+			return err
+		}
+	}
+}
+
+// wait lets the calls that run finish. It reports false if ctx ended first.
+func (s *server) wait(ctx context.Context) bool {
+	s.drop()
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// drop forgets the calls whose bodies will never be complete.
+func (s *server) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, k := range s.calls {
+		if !k.complete {
+			delete(s.calls, id)
+		}
+	}
+}
+
+// end ends all calls.
+func (s *server) end(err error) {
+	s.out.stop(err)
+	s.mu.Lock()
+	calls := s.calls
+	s.calls = nil
+	s.mu.Unlock()
+	for _, k := range calls {
+		k.leave(context.Canceled)
+	}
+}
+
+// take works on one frame. It never waits for anybody.
+func (s *server) take(frame []byte) error {
+	f := &s.frame
+	err := f.decode(frame, &s.names)
+	switch {
+	case err != nil:
+		err = undecodable(err)
+	case f.kind == requestOpen:
+		err = s.open(f)
+	default:
+		err = s.more(f)
+	}
+	if err != nil {
+		s.breach = err
+	}
+	return err
+}
+
+// open begins a call.
+func (s *server) open(f *requestFrame) error {
+	switch {
+	case f.id <= s.last:
+		return violation("call %d was opened after call %d: ids increase", f.id, s.last)
+	case f.open.mode != pb.Mode_MODE_CALL && f.open.mode != pb.Mode_MODE_STREAM:
+		return violation("call %d was opened with the mode %d", f.id, int32(f.open.mode))
+	}
+	s.last = f.id
+	k := newServerCall(s, f)
+	s.mu.Lock()
+	s.calls[k.id] = k
+	s.mu.Unlock()
+	return k.body(f.open.request.Body, f.end)
+}
+
+// more works on a frame of a call that was opened before.
+func (s *server) more(f *requestFrame) error {
+	if f.id == 0 || f.id > s.last {
+		return violation("a frame for call %d, which was never opened", f.id)
+	}
+	s.mu.Lock()
+	k, live := s.calls[f.id]
+	if f.kind == requestCancel {
+		delete(s.calls, f.id)
+	}
+	s.mu.Unlock()
+	if !live { // it has ended: the frame is late
+		return nil
+	}
+	switch f.kind {
+	case requestCancel:
+		cause := context.Canceled
+		if f.deadline {
+			cause = context.DeadlineExceeded
+		}
+		k.leave(cause)
+		return nil
+	case requestCredit:
+		if err := k.addCredit(f.credit); err != nil || !f.end {
+			return err
+		}
+	case requestEnd:
+		if !f.end {
+			return nil
+		}
+	}
+	return k.body(f.data, f.end)
+}
+
+// start gives the call to a worker.
+func (s *server) start(k *serverCall) {
+	s.running.Add(1)
+	s.workers.do(k)
+}
+
+// forget removes a call that has ended.
+func (s *server) forget(k *serverCall) {
+	s.mu.Lock()
+	delete(s.calls, k.id)
+	s.mu.Unlock()
+}
+
+// errOver is what a call's further frames meet.
+var errOver = status.Error(codes.Canceled, "the call has ended")
