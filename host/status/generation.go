@@ -28,8 +28,8 @@ type Generation struct {
 	ID      uint64          `json:"id"`
 	State   GenerationState `json:"state"`
 	Version string          `json:"version"`
-	// SHA256 of the binary, "" if it was not read but executed where it stands;
-	// Kept says how the bytes are kept: sealed, copied or script.
+	// SHA256 of the binary, "" if it was not read but executed where it stands, and
+	// for a second or so after a start that did not depend on it; Kept says how the bytes are kept: sealed, copied or script.
 	SHA256   string    `json:"sha256,omitempty"`
 	Kept     string    `json:"kept,omitempty"`
 	PID      int       `json:"pid,omitempty"`

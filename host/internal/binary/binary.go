@@ -1,11 +1,12 @@
-// Package binary holds the program of a plugin: its bytes are read once, hashed,
-// and what is executed are these very bytes, whatever happens to the file
+// Package binary holds the program of a plugin: its bytes are read once, and what
+// is hashed and executed are these very bytes, whatever happens to the file
 // meanwhile.
 //
 // On Linux they are kept in sealed memory (memfd_create with F_SEAL_WRITE), which
-// nobody can change, not even a process of the same user. That memory is not
-// given back while the program runs: count a binary's size for each plugin.
-// Elsewhere, and where the kernel refuses sealed memory, they are copied to a
+// nobody can change, not even a process of the same user. It can therefore be
+// hashed when somebody wants to know: before the first start where binaries are
+// pinned or signed, later where they are not. That memory is not given back while
+// the program runs: count a binary's size for each plugin. Elsewhere, and where the kernel refuses sealed memory, they are copied to a
 // file of mode 0500 in a folder of mode 0700.
 //
 // A script (#!) is executed where it stands, because its interpreter looks for
@@ -22,6 +23,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // maxSize bounds a plugin's program; real ones have tens of megabytes.
@@ -29,10 +31,12 @@ const maxSize = 2 << 30
 
 // Binary is a plugin's program. It is safe for concurrent use.
 type Binary struct {
-	path   string
-	sha256 string
-	size   int64
-	kind   Kind
+	path string
+	size int64
+	kind Kind
+
+	hashed func()                 // makes the sum; nil if it was made by Open
+	sum    atomic.Pointer[string] // nil until it is made
 
 	mu     sync.Mutex
 	kept   *os.File // the bytes; nil for scripts and once closed
@@ -65,7 +69,7 @@ func Open(path string) (*Binary, error) {
 	}
 	if string(head) == "#!" {
 		b.kind = Script
-		b.sha256, b.size, err = digest(f, io.Discard)
+		err = b.digest(f, io.Discard)
 		return b, b.named(err)
 	}
 	err = b.keep(f)
@@ -87,6 +91,16 @@ func (b *Binary) named(err error) error {
 	return fmt.Errorf("read the program %s: %w", b.path, err)
 }
 
+// digest copies and hashes the program.
+func (b *Binary) digest(from io.Reader, to io.Writer) error {
+	sum, size, err := digest(from, to)
+	b.size = size
+	b.setSum(sum)
+	return err
+}
+
+func (b *Binary) setSum(sum string) { b.sum.Store(&sum) }
+
 // digest copies and hashes, up to maxSize.
 func digest(from io.Reader, to io.Writer) (sum string, size int64, err error) {
 	hash := sha256.New()
@@ -107,8 +121,22 @@ func checkSize(size int64) error {
 // Path is where the program was read.
 func (b *Binary) Path() string { return b.path }
 
-// SHA256 is the hash of the bytes, in hexadecimal.
-func (b *Binary) SHA256() string { return b.sha256 }
+// SHA256 is the hash of the bytes, in hexadecimal. Of sealed memory it is made
+// when it is asked for first, which takes some 10 ms; "" if it was closed before.
+func (b *Binary) SHA256() string {
+	if b.hashed != nil {
+		b.hashed()
+	}
+	return b.KnownSHA256()
+}
+
+// KnownSHA256 is the hash if it was made already, "" if not.
+func (b *Binary) KnownSHA256() string {
+	if sum := b.sum.Load(); sum != nil {
+		return *sum
+	}
+	return ""
+}
 
 // Size is the number of bytes.
 func (b *Binary) Size() int64 { return b.size }
@@ -144,8 +172,8 @@ func (b *Binary) unchanged() error {
 	}
 	defer func() { _ = f.Close() }() // only read
 	sum, _, err := digest(f, io.Discard)
-	if err == nil && sum != b.sha256 {
-		err = fmt.Errorf("the script was changed since: its sha256 was %s and is %s", b.sha256, sum)
+	if was := b.KnownSHA256(); err == nil && sum != was {
+		err = fmt.Errorf("the script was changed since: its sha256 was %s and is %s", was, sum)
 	}
 	return b.named(err)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -62,13 +63,14 @@ func TestWhatRunsAreTheBytesThatWereHashed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The file is replaced by another program, and even written over in place,
+	// before anybody has asked for the hash.
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho replaced\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	sum := sha256.Sum256(data)
 	if b.SHA256() != hex.EncodeToString(sum[:]) || b.Size() != int64(len(data)) || b.Path() != path {
 		t.Errorf("sha256 %s of %d bytes", b.SHA256(), b.Size())
-	}
-	// The file is replaced by another program, and even written over in place.
-	if err := os.WriteFile(path, []byte("#!/bin/sh\necho replaced\n"), 0o700); err != nil {
-		t.Fatal(err)
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -110,6 +112,51 @@ func TestTheKeptBytesCannotBeChanged(t *testing.T) {
 	if err := b.kept.Truncate(1); err == nil {
 		t.Error("sealed memory was cut")
 	}
+}
+
+func TestTheHashIsMadeWhenItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	path := program(t)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	want := hex.EncodeToString(sum[:])
+	asked, unasked := openBinary(t, path), openBinary(t, path)
+	if asked.Kind() == Sealed && asked.KnownSHA256() != "" {
+		t.Error("the hash was made before anybody asked")
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if got := asked.SHA256(); got != want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	all.Wait()
+	for _, b := range []*Binary{asked, unasked} {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if asked.KnownSHA256() != want || asked.SHA256() != want {
+		t.Error("the hash is forgotten once the bytes are let go of")
+	}
+	if unasked.Kind() == Sealed && unasked.SHA256() != "" {
+		t.Error("bytes that are gone have a hash")
+	}
+}
+
+func openBinary(t *testing.T, path string) *Binary {
+	t.Helper()
+	b, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
 }
 
 func TestACopyRunsWhereThereIsNoSealedMemory(t *testing.T) {

@@ -20,7 +20,7 @@ func (b *Binary) copy(from io.Reader) error {
 	if err != nil {
 		return err
 	}
-	b.sha256, b.size, err = digest(from, to)
+	err = b.digest(from, to)
 	if closeErr := to.Close(); err == nil {
 		err = closeErr // a file that is open for writing cannot be executed
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,9 +33,8 @@ func (b *Binary) keep(from *os.File) error {
 	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals); err != nil {
 		return fmt.Errorf("seal the memory: %w", err)
 	}
-	// Only now: what is hashed cannot change any more.
-	b.sha256, err = digestMemory(memory, b.size)
-	return err
+	b.hashed = sync.OnceFunc(func() { b.hashMemory(memory) })
+	return nil
 }
 
 // transfer copies a program of up to maxSize bytes into memory. The kernel does
@@ -60,15 +60,15 @@ func transfer(memory, from *os.File) (size int64, err error) {
 	return size, checkSize(size)
 }
 
-// digestMemory hashes sealed memory where it lies. It is mapped privately: kernels
-// before 6.7 do not share sealed memory, not even to be read.
-func digestMemory(memory *os.File, size int64) (string, error) {
-	data, err := unix.Mmap(int(memory.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_POPULATE)
-	if err != nil {
-		return "", fmt.Errorf("map the memory: %w", err)
+// hashMemory hashes the sealed memory, which is the same whenever that is done. It
+// is read in pieces that stay in the processor's caches: that is quicker than to
+// map it, and the file can be closed meanwhile.
+func (b *Binary) hashMemory(memory *os.File) {
+	hash := sha256.New()
+	buffer := make([]byte, 128<<10)
+	if _, err := io.CopyBuffer(hash, io.NewSectionReader(memory, 0, b.size), buffer); err == nil {
+		b.setSum(hex.EncodeToString(hash.Sum(nil)))
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), unix.Munmap(data)
 }
 
 // executableMemory makes a file in memory that may be executed. Kernels before

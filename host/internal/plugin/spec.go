@@ -78,3 +78,11 @@ func (s Spec) SHA256() string {
 	}
 	return s.Binary.SHA256()
 }
+
+// knownSHA256 is the hash if it was made already.
+func (s Spec) knownSHA256() string {
+	if s.Binary == nil {
+		return ""
+	}
+	return s.Binary.KnownSHA256()
+}

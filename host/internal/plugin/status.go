@@ -102,7 +102,7 @@ func (p *Provider) describeProcesses(s *status.Provider) {
 	}
 	p.mu.Unlock()
 	for _, g := range living {
-		one := g.status()
+		one := g.status(g.spec.knownSHA256())
 		if !g.isAttached() {
 			one.Usage = usage(one.PID)
 		}
@@ -110,10 +110,11 @@ func (p *Provider) describeProcesses(s *status.Provider) {
 	}
 }
 
-// status describes the generation, without what it uses.
-func (g *generation) status() status.Generation {
+// status describes the generation, without what it uses. sum is the hash of its
+// binary.
+func (g *generation) status(sum string) status.Generation {
 	s := status.Generation{
-		ID: g.id, State: g.phase(), Version: g.spec.Manifest.Version, SHA256: g.spec.SHA256(),
+		ID: g.id, State: g.phase(), Version: g.spec.Manifest.Version, SHA256: sum,
 		PID: g.proc.pid(), Since: g.since, InFlight: g.inFlight(),
 	}
 	if b := g.spec.Binary; b != nil {

@@ -178,6 +178,7 @@ func (s *supervisor) serve(first *generation) (again bool) {
 		case <-probe.C:
 			s.probe(&g)
 		case <-tick.C:
+			g.spec.SHA256() // nobody waited for it at the start; the status shows it
 			if why := g.spoilt(); s.onTrial() && why != "" {
 				next = s.retreat(g.generation, why)
 			} else if s.isIdle(&g) {

@@ -147,7 +147,7 @@ func (s *supervisor) carryOut(o order, old *generation) *generation {
 	begin := time.Now()
 	swap := status.Swap{Provider: s.Spec().Name, At: begin}
 	if old != nil {
-		from := old.status()
+		from := old.status(old.spec.SHA256())
 		swap.From = &from
 	}
 	wanted, same, err := s.resolve(o)
@@ -171,7 +171,7 @@ func (s *supervisor) carryOut(o order, old *generation) *generation {
 		o.answer <- result{swap, s.refused(err)}
 		return nil
 	}
-	to := next.status()
+	to := next.status(next.spec.SHA256())
 	swap.Changed, swap.To, swap.Took = true, &to, time.Since(begin)
 	s.adopt(wanted, o, replaced(next.replaced, o.change.Endpoints), old != nil)
 	s.note(swap)
