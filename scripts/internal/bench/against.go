@@ -118,8 +118,8 @@ func (r *results) comparisons() []comparison {
 		for _, f := range compared {
 			one := compare(r.rounds(c.name, newBuild, f.figure), r.rounds(c.name, oldBuild, f.figure),
 				r.rounds(c.name, oldControl, f.figure), f.more)
-			if one.New == 0 || one.Old == 0 {
-				continue // not a figure of this case
+			if one.New == 0 || one.Old == 0 || f.figure == first && !c.stream {
+				continue // not a figure of this case, or the same as its p50
 			}
 			one.Case, one.Figure, one.MoreIsBetter = c.name, f.figure, f.more
 			all = append(all, one)
@@ -210,8 +210,11 @@ func writeComparisons(w io.Writer, against string, all []comparison) {
 }
 
 func percent(ratio float64) string {
-	if ratio == 0 {
+	switch {
+	case ratio == 0:
 		return "unknown"
+	case ratio > 1:
+		return "> 100 %"
 	}
 	return fmt.Sprintf("%.1f %%", ratio*100)
 }

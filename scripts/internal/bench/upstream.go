@@ -20,9 +20,7 @@ const (
 	chunkHead = `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"mock",` +
 		`"choices":[{"index":0,"delta":{"content":"`
 	chunkTail = `"},"logprobs":null,"finish_reason":null}]}` + "\n\n"
-	lastChunk = `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"mock",` +
-		`"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}` + "\n\n"
-	done = "data: [DONE]\n\n"
+	done      = "data: [DONE]\n\n"
 )
 
 // A stamped chunk says when it was written, in nanoseconds since 1970, which have
@@ -45,7 +43,9 @@ const (
 const headLength = 512
 
 var (
-	chunk      = []byte(chunkHead + " token" + chunkTail)
+	chunk     = []byte(chunkHead + " token" + chunkTail)
+	lastChunk = []byte(`data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"mock",` +
+		`"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}` + "\n\n")
 	modelField = regexp.MustCompile(`"model":"([^"]*)"`)
 	userField  = regexp.MustCompile(`"user":"([^"]*)"`)
 	headPool   = sync.Pool{New: func() any { return new([headLength]byte) }}
@@ -54,7 +54,7 @@ var (
 // fakeUpstream plays OpenAI. The model's name chooses what it does:
 //
 //	mock        200 chunks as fast as they go, each flushed
-//	mock-one    a single chunk
+//	mock-one    a single chunk, the one that ends the answer
 //	mock-paced  50 chunks 20 ms apart, which say when they were written
 //	mock-hold   a chunk, then silence until the client leaves
 //	mock-drip   a chunk every 20 ms until the client leaves
@@ -105,7 +105,9 @@ func streamChunks(w http.ResponseWriter, r *http.Request, model string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	count, pause, text := chunksPerStream, time.Duration(0), func() []byte { return chunk }
 	switch model {
-	case "mock-one", "mock-hold":
+	case "mock-one":
+		count, text = 1, func() []byte { return lastChunk }
+	case "mock-hold":
 		count = 1
 	case "mock-paced":
 		count, pause, text = chunksPerPacedStream, pace, stamped
@@ -122,11 +124,15 @@ func streamChunks(w http.ResponseWriter, r *http.Request, model string) {
 			sleep(r.Context(), pause)
 		}
 	}
-	if model == "mock-hold" {
+	switch model {
+	case "mock-hold":
 		<-r.Context().Done()
 		return
+	case "mock-one":
+	default:
+		_, _ = w.Write(lastChunk) // the next write says it too
 	}
-	_, _ = io.WriteString(w, lastChunk+done) // the client's loss
+	_, _ = io.WriteString(w, done) // the client's loss
 }
 
 func stamped() []byte {
