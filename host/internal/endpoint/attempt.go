@@ -143,9 +143,9 @@ func (a *attempt) end(err *provider.Error, usage *provider.Usage, now time.Time)
 	pause := a.pause(err, now)
 	outcome := a.outcome(err, now) // asks the scope
 	a.scope.over()
-	a.r.e.breaker.Done(a.permit, outcome, pause)
+	a.r.e.breaker.DoneAt(a.permit, outcome, pause, now)
 	if err == nil || (err.Code != provider.CodeCanceled && err.Code != provider.CodePluginUnavailable) {
-		a.slot.Passed()
+		a.slot.PassedAt(now)
 	}
 	a.slot.ReleaseAt(now)
 }

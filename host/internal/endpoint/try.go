@@ -142,7 +142,7 @@ func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provid
 	if r.tokens == 0 && r.e.pacing.on.Load() {
 		r.tokens = estimate(r.req.Body)
 	}
-	slot, err := r.e.queue.Acquire(r.scope, r.ticket(admitted, now))
+	slot, err := r.e.queue.Acquire(r.scope.caller, r.ticket(admitted, now))
 	if slot.Waited || err != nil {
 		now = time.Now()
 		r.report.QueueWait = r.waited + now.Sub(r.lastEnd)
@@ -163,10 +163,12 @@ func (r *run) slot(admitted bool, now time.Time) (queue.Slot, time.Time, *provid
 	return slot, now, nil
 }
 
-// ticket asks for a slot.
+// ticket asks for a slot. While the request waits for it, its scope has the limit
+// of the whole request; the queue keeps to that, which costs less than to have the
+// scope end with it.
 func (r *run) ticket(admitted bool, now time.Time) queue.Ticket {
 	return queue.Ticket{
-		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline,
+		Seq: r.seq, Retry: admitted, Ungated: r.ownKey(), Bytes: r.bytes(), Deadline: r.deadline, End: r.end,
 		Priority: r.who.Priority, Tenant: r.who.Tenant, Model: r.report.Model, Tokens: r.tokens,
 		Now: now, NoWait: r.how.Hedge, Elsewhere: r.how.Elsewhere,
 	}

@@ -2,7 +2,6 @@ package stats
 
 import (
 	"strings"
-	"sync"
 	"time"
 	"unsafe"
 
@@ -113,85 +112,4 @@ func extra(req *status.Request) int {
 		n += len(req.Tries[i].Error) + len(req.Tries[i].Next)
 	}
 	return n
-}
-
-// batchSize is how many requests are copied under the lock at once, so that who
-// lists them does not hold up who adds one.
-const batchSize = 128
-
-// recent is a ring of the latest requests, in the order in which they ended.
-// The ring grows with use up to maxRecent.
-type recent struct {
-	mu    sync.Mutex
-	ring  []status.Request
-	end   uint64 // requests added so far; the latest one is at (end-1) % len(ring)
-	n     int    // requests held
-	extra int    // sum of what they take beside the ring
-}
-
-func (r *recent) add(req *status.Request) {
-	size := extra(req)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.n == len(r.ring) && r.n < maxRecent {
-		r.grow()
-	}
-	expired := req.At.Add(req.Duration - maxAge)
-	for r.n > 0 && (r.n == len(r.ring) || r.extra+size > maxExtra || r.ended(expired)) {
-		r.drop()
-	}
-	r.ring[r.end%uint64(len(r.ring))] = *req
-	r.end++
-	r.n++
-	r.extra += size
-}
-
-// oldest is the request that goes first. r.mu is held, and there is one.
-func (r *recent) oldest() *status.Request {
-	return &r.ring[(r.end-uint64(r.n))%uint64(len(r.ring))]
-}
-
-// ended reports whether the oldest request ended before the given time.
-func (r *recent) ended(before time.Time) bool {
-	req := r.oldest()
-	return req.At.Add(req.Duration).Before(before)
-}
-
-// drop lets go of the oldest request. r.mu is held, and there is one.
-func (r *recent) drop() {
-	req := r.oldest()
-	r.extra -= extra(req)
-	*req = status.Request{}
-	r.n--
-}
-
-// grow doubles the ring. r.mu is held.
-func (r *recent) grow() {
-	larger := make([]status.Request, max(16, 2*len(r.ring)))
-	for i := r.end - uint64(r.n); i < r.end; i++ {
-		larger[i%uint64(len(larger))] = r.ring[i%uint64(len(r.ring))]
-	}
-	r.ring = larger
-}
-
-// read copies requests, oldest first: the latest batchSize of those numbered
-// below before. It returns the number of the first.
-func (r *recent) read(into []status.Request, before uint64) (batch []status.Request, first uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before = min(before, r.end)
-	first = r.end - uint64(r.n)
-	if before > batchSize {
-		first = max(first, before-batchSize)
-	}
-	for i := first; i < before; i++ {
-		into = append(into, r.ring[i%uint64(len(r.ring))])
-	}
-	return into, first
-}
-
-func (r *recent) clear() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ring, r.n, r.extra = nil, 0, 0
 }
