@@ -34,7 +34,7 @@ func (j *journey[T]) race(ctx context.Context, l leg, rest []leg, how endpoint.H
 	start := time.Now()
 	delay, known := l.hedge.Arm(kindOf(j.mode), start, l.times(j.mode))
 	if !known {
-		return j.try(l.endpoint, ctx, l.request(j.req), how)
+		return j.try(l.endpoint, ctx, j.request(l), how)
 	}
 	var first, second status.Report // each written by its attempt, read when both are over
 	race := hedge.Race[T]{
@@ -42,7 +42,7 @@ func (j *journey[T]) race(ctx context.Context, l leg, rest []leg, how endpoint.H
 		First: func(ctx context.Context, running func(bool)) (answer T, err error) {
 			how := how
 			how.Running = running
-			answer, first, err = j.try(l.endpoint, ctx, l.request(j.req), how)
+			answer, first, err = j.try(l.endpoint, ctx, j.request(l), how)
 			return answer, err
 		},
 		Second: func(ctx context.Context) (answer T, err error) {
@@ -74,7 +74,7 @@ func (j *journey[T]) beside(ctx context.Context, l leg, rest []leg, elapsed time
 		if op, offered := other.manifest.Operation(j.req.Operation); !offered || !op.Has(j.mode) || op.Unsafe || !other.Available() {
 			continue
 		}
-		answer, r, err = j.try(other.endpoint, ctx, other.request(j.req), endpoint.How{Hedge: true, Elapsed: elapsed})
+		answer, r, err = j.try(other.endpoint, ctx, other.request(new(provider.Request), j.req), endpoint.How{Hedge: true, Elapsed: elapsed})
 		if r.Attempts > 0 {
 			return answer, r, err
 		}

@@ -25,6 +25,12 @@ type journey[T any] struct {
 	drop func(T)
 	bind func(answer T, release func()) T
 
+	// What most requests need, in the memory of the journey: a short list of legs,
+	// and the request for the first of them.
+	room   room
+	routed provider.Request
+	used   bool // routed is taken
+
 	report status.Report
 	tries  []status.Try // the story, once there is more than one endpoint in it
 }
@@ -41,7 +47,7 @@ func (j *journey[T]) run(ctx context.Context, s *state) (T, status.Report, error
 		j.req = &withID
 	}
 	j.report.RequestID = j.req.RequestID
-	legs, err := s.legs(ctx, j.req)
+	legs, err := s.legs(ctx, j.req, &j.room)
 	if err != nil {
 		return none, j.report, err
 	}
@@ -76,7 +82,17 @@ func (j *journey[T]) visit(ctx context.Context, l leg, rest []leg) (T, status.Re
 	if j.mayHedge(l) {
 		return j.race(ctx, l, rest, how)
 	}
-	return j.try(l.endpoint, ctx, l.request(j.req), how)
+	return j.try(l.endpoint, ctx, j.request(l), how)
+}
+
+// request is the request for a leg. Each is its own, since an attempt that was cut
+// short may still be reading it.
+func (j *journey[T]) request(l leg) *provider.Request {
+	if j.used {
+		return l.request(new(provider.Request), j.req)
+	}
+	j.used = true
+	return l.request(&j.routed, j.req)
 }
 
 // late reports whether the request has no time left for a leg: an endpoint's

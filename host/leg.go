@@ -36,15 +36,15 @@ func (l leg) InFlight() int { return l.endpoint.InFlight() }
 // Latency implements [balance.Candidate].
 func (l leg) Latency() time.Duration { return l.endpoint.Latency() }
 
-// request is the request for this leg's endpoint.
-func (l leg) request(req *provider.Request) *provider.Request {
-	routed := *req
+// request makes *routed the request for this leg's endpoint.
+func (l leg) request(routed, req *provider.Request) *provider.Request {
+	*routed = *req
 	routed.Endpoint, routed.Model = l.config.ID, l.model
 	if routed.Model == "" {
 		routed.Model = l.manifest.DefaultModel(req.Operation)
 	}
 	routed.Header = forwarded(req.Header, l.manifest.ForwardHeaders)
-	return &routed
+	return routed
 }
 
 // forwarded keeps the headers that the plugin asked for.
@@ -61,13 +61,19 @@ func forwarded(headers map[string]string, names []string) map[string]string {
 	return kept
 }
 
+// room is the memory of a short list of legs.
+type room struct {
+	targets [2]route.Target
+	legs    [2]leg
+}
+
 // legs lists where the request can go, in the order in which to try.
-func (s *state) legs(ctx context.Context, req *provider.Request) ([]leg, error) {
-	plan, err := s.table.Resolve(req.Endpoint, req.Model)
+func (s *state) legs(ctx context.Context, req *provider.Request, room *room) ([]leg, error) {
+	plan, err := s.table.Resolve(req.Endpoint, req.Model, room.targets[:])
 	if err != nil {
 		return nil, err
 	}
-	legs := make([]leg, 0, len(plan.Targets))
+	legs := room.legs[:0]
 	for _, t := range plan.Targets {
 		if e, ok := s.endpoints[t.Endpoint]; ok {
 			legs = append(legs, leg{entry: e, model: t.Model, weight: t.Weight})

@@ -149,6 +149,7 @@ var operations = []provider.Operation{
 type part struct {
 	id      string
 	service *service
+	backend endpoint.Backend // in place of service
 	policy  func(*config.Policy)
 	offers  []provider.Operation // operations if nil
 	missing error                // its plugin
@@ -171,10 +172,13 @@ func world(rule route.Rule, parts ...part) *Host {
 		if p.offers != nil {
 			manifest.Operations = p.offers
 		}
+		if p.backend == nil {
+			p.backend = p.service
+		}
 		endpoints[p.id] = &entry{
 			config: config.Endpoint{ID: p.id, Provider: "fake", Policy: policy}, manifest: manifest,
 			plugin: &running{missing: p.missing}, hedge: hedge.New(policy.Hedge), refused: new(atomic.Pointer[provider.Error]),
-			endpoint: endpoint.New(endpoint.Config{ID: p.id, Provider: "fake", Manifest: manifest, Policy: policy, Backend: p.service}),
+			endpoint: endpoint.New(endpoint.Config{ID: p.id, Provider: "fake", Manifest: manifest, Policy: policy, Backend: p.backend}),
 		}
 		known = append(known, route.Endpoint{ID: p.id})
 		rule.Endpoints = append(rule.Endpoints, p.id)

@@ -83,7 +83,7 @@ func (c *Config) server() values {
 	return values{
 		"listen": s.Listen, "admin": s.Admin, "plugin_dir": absolute(s.PluginDir), "max_body_size": schema.FormatSize(s.MaxBodyBytes),
 		"max_buffered_size": schema.FormatSize(s.MaxBufferedBytes),
-		"tenant_by": s.TenantBy, "priority_header": s.PriorityHeader, "lock_file": absolute(s.LockFile), "trusted_keys": s.TrustedKeys,
+		"tenant_by":         s.TenantBy, "priority_header": s.PriorityHeader, "lock_file": absolute(s.LockFile), "trusted_keys": s.TrustedKeys,
 		"cgroup": s.Cgroup, "shutdown_timeout": s.ShutdownTimeout, "watch": s.Watch, "log.level": c.LogLevel,
 	}
 }

@@ -103,6 +103,9 @@ type exchange struct {
 	// caller the room for it.
 	ctx    context.Context
 	caller caller.Context
+	// req is what the core is asked for. Being a part of the exchange it costs no
+	// allocation; whoever still holds it afterwards holds the exchange.
+	req provider.Request
 	// timeout is the caller's limit, 0 for none.
 	timeout time.Duration
 	// share is the room of the request's body in the memory for all bodies. It is

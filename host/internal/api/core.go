@@ -30,7 +30,8 @@ type Core interface {
 	// Call answers an operation of mode "call".
 	Call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error)
 	// Stream answers an operation of mode "stream". It returns when the first
-	// chunk, or the end, is there to be read. ctx governs the whole stream.
+	// chunk, or the end, is there to be read. ctx governs the whole stream: when it
+	// ends, so does a Next that waits.
 	Stream(ctx context.Context, req *provider.Request) (provider.EventStream, status.Report, error)
 	// Transfer answers an operation of mode "transfer". It returns when the
 	// answer begins. ctx governs the whole transfer.

@@ -81,6 +81,7 @@ func TestACallerThatLeavesWithinAStreamClosesIt(t *testing.T) {
 	s := &fakeStream{events: make(chan provider.Event), closed: make(chan struct{})}
 	core := &fakeCore{stream: func(ctx context.Context, _ *provider.Request) (provider.EventStream, error) {
 		ctxDone = ctx.Done()
+		context.AfterFunc(ctx, s.Close) // as the core promises
 		return s, nil
 	}}
 	server := serve(t, core, api.Options{})

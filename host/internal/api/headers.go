@@ -74,13 +74,14 @@ func (x *exchange) request(operation, endpoint string) (*provider.Request, error
 	if endpoint == "" {
 		endpoint = first(h, "X-Backplane-Endpoint")
 	}
-	return &provider.Request{
+	x.req = provider.Request{
 		Endpoint:   endpoint,
 		Operation:  operation,
 		RequestID:  x.id,
 		Credential: provider.NewSecret(first(h, "X-Backplane-Api-Key")),
 		Header:     x.forwarded(),
-	}, nil
+	}
+	return &x.req, nil
 }
 
 // parseTimeout reads x-backplane-timeout: a duration with its unit, or plain

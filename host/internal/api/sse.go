@@ -59,7 +59,7 @@ type sse struct {
 	sent    int    // chunks so far
 
 	mu       sync.Mutex
-	control  *http.ResponseController
+	control  http.ResponseController
 	deadline deadline
 	last     time.Time   // of the latest write
 	timer    *time.Timer // nil before the first write and without keep-alive
@@ -67,7 +67,7 @@ type sse struct {
 }
 
 func newSSE(x *exchange, d *dialect, abort func()) *sse {
-	return &sse{x: x, dialect: d, abort: abort, control: http.NewResponseController(x.w), deadline: newDeadline(x.w, x.opts.WriteTimeout)}
+	return &sse{x: x, dialect: d, abort: abort, control: *http.NewResponseController(x.w), deadline: newDeadline(x.w, x.opts.WriteTimeout)}
 }
 
 // eventRoom is what an event takes beside its chunk, but for names and line breaks.
@@ -104,7 +104,7 @@ func (s *sse) send(chunks [][]byte) error {
 func (s *sse) finish() {
 	var end []byte
 	if s.dialect.done {
-		end = []byte("data: [DONE]\n\n")
+		end = streamEnd
 	}
 	// A failure means that the caller left, having got everything but the end.
 	_ = s.write(end)
@@ -155,6 +155,12 @@ func (s *sse) begin() {
 	}
 }
 
+// What every stream writes; net/http does not change it.
+var (
+	streamEnd = []byte("data: [DONE]\n\n")
+	comment   = []byte(": keep-alive\n\n")
+)
+
 // Header values that every stream shares; net/http does not change them.
 var (
 	eventStreamType = []string{"text/event-stream; charset=utf-8"}
@@ -194,7 +200,7 @@ func (s *sse) tick() {
 		s.timer.Reset(pause - silent)
 		return
 	}
-	if s.put([]byte(": keep-alive\n\n")) != nil {
+	if s.put(comment) != nil {
 		s.abort()
 		return
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"io"
 
@@ -15,6 +14,7 @@ func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
 	defer done()
 	events, report, err := x.core.Stream(ctx, req)
 	lift()
+	req.Body = nil // it must not stay in memory for as long as the stream lasts
 	x.share.Release()
 	x.report(report)
 	if err != nil {
@@ -27,15 +27,10 @@ func (x *exchange) stream(req *provider.Request, d *dialect, body *buffer) {
 		body.release()
 	}
 	defer events.Close()
-	// The core watches the context as well. Closing the stream here makes sure
-	// that Next returns at once when the caller leaves.
-	caller := x.r.Context()
-	stop := context.AfterFunc(caller, events.Close)
-	defer stop()
 	out := newSSE(x, d, events.Close)
 	defer out.close()
 	if err := x.pump(events, out); err != nil {
-		if caller.Err() != nil {
+		if x.r.Context().Err() != nil {
 			return // nobody is there to be told
 		}
 		out.fail(err)

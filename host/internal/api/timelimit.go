@@ -13,6 +13,7 @@ import (
 type timeLimit struct {
 	context.Context // ends with the caller's, or when the limit passes
 	caller          context.Context
+	cancel          context.CancelFunc
 	timer           *time.Timer
 	passed          atomic.Bool
 }
@@ -23,14 +24,25 @@ func limitUntilBegun(ctx context.Context, d time.Duration) (limited context.Cont
 	if d == 0 {
 		return ctx, func() {}, func() {}
 	}
+	l := newTimeLimit(ctx, d)
+	return l, l.lift, l.stop
+}
+
+func newTimeLimit(ctx context.Context, d time.Duration) *timeLimit {
 	inner, cancel := context.WithCancel(ctx)
-	l := &timeLimit{Context: inner, caller: ctx}
+	l := &timeLimit{Context: inner, caller: ctx, cancel: cancel}
 	l.timer = time.AfterFunc(d, func() {
 		l.passed.Store(true)
 		cancel()
 	})
-	lift = func() { l.timer.Stop() }
-	return l, lift, func() { lift(); cancel() }
+	return l
+}
+
+func (l *timeLimit) lift() { l.timer.Stop() }
+
+func (l *timeLimit) stop() {
+	l.timer.Stop()
+	l.cancel()
 }
 
 // Err says DeadlineExceeded once the limit has passed.

@@ -41,13 +41,13 @@ func (x *exchange) write(code int, contentType string, body []byte) {
 // pay for a timer each time, and a stuck caller is found out after three
 // quarters of the limit at the earliest.
 type deadline struct {
-	control *http.ResponseController
+	control http.ResponseController
 	limit   time.Duration
 	set     time.Time
 }
 
 func newDeadline(w http.ResponseWriter, limit time.Duration) deadline {
-	return deadline{control: http.NewResponseController(w), limit: limit}
+	return deadline{control: *http.NewResponseController(w), limit: limit}
 }
 
 // arm makes sure that the write which comes now ends in time.

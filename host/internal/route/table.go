@@ -69,20 +69,43 @@ type Table struct {
 	endpoints map[string]Endpoint
 	ids       []string // sorted
 	exact     map[string]Rule
-	globs     []Rule
+	globs     []glob
+	// byModel holds the ids of the endpoints that are configured with a model, and
+	// patterns the ids whose providers have patterns, which are in lower case.
+	byModel  map[string][]string
+	patterns []patterned
+}
+
+// glob is a rule for many names, and its pattern in lower case.
+type glob struct {
+	Rule
+	lower string
+}
+
+// patterned is an endpoint whose provider has patterns.
+type patterned struct {
+	id       string
+	patterns []string
 }
 
 // New makes a table. Rules that name unknown endpoints keep the others.
 func New(rules []Rule, endpoints []Endpoint) *Table {
-	t := &Table{endpoints: make(map[string]Endpoint), exact: make(map[string]Rule)}
+	t := &Table{endpoints: make(map[string]Endpoint), exact: make(map[string]Rule), byModel: make(map[string][]string)}
 	for _, e := range endpoints {
 		t.endpoints[e.ID] = e
 		t.ids = append(t.ids, e.ID)
 	}
 	slices.Sort(t.ids)
+	for _, id := range t.ids {
+		e := t.endpoints[id]
+		t.byModel[e.Model] = append(t.byModel[e.Model], id)
+		if len(e.Patterns) > 0 {
+			t.patterns = append(t.patterns, patterned{id, lowered(e.Patterns)})
+		}
+	}
 	for _, r := range rules {
 		if isGlob(r.Pattern) {
-			t.globs = append(t.globs, r)
+			t.globs = append(t.globs, glob{r, strings.ToLower(r.Pattern)})
 		} else {
 			t.exact[r.Pattern] = r
 		}
@@ -92,41 +115,50 @@ func New(rules []Rule, endpoints []Endpoint) *Table {
 
 // Resolve says where a request can go. endpoint is the id that the caller chose,
 // or the exact name of a route, "" if none; model is the requested model, "" if
-// none. The error is a [*provider.Error].
-func (t *Table) Resolve(endpoint, model string) (Plan, error) {
+// none. room is memory for the plan's targets; what is more than it is allocated.
+// The error is a [*provider.Error].
+func (t *Table) Resolve(endpoint, model string, room []Target) (Plan, error) {
+	room = room[:0]
 	if endpoint != "" {
-		return t.chosen(endpoint, model)
+		return t.chosen(endpoint, model, room)
 	}
 	if model == "" {
 		return Plan{}, &provider.Error{Code: provider.CodeInvalidRequest, Source: provider.SourceHost, Param: "model",
 			Message: "name a model: a model name, a route or an endpoint id (" + strings.Join(t.ids, ", ") + ")"}
 	}
 	if e, ok := t.endpoints[model]; ok {
-		return to(e.ID, e.model("")), nil
+		return to(e.ID, e.model(""), room), nil
 	}
 	if r, ok := t.exact[model]; ok {
-		return t.follow(r, ""), nil
+		return t.follow(&r, "", room), nil
 	}
-	rule, found, err := t.bestGlob(model)
+	lower := strings.ToLower(model)
+	rule, err := t.bestGlob(model, lower)
 	if err != nil {
 		return Plan{}, err
 	}
-	if found {
-		return t.follow(rule, model), nil
+	if rule != nil {
+		return t.follow(rule, model, room), nil
 	}
-	if byModel := t.where(func(e Endpoint) bool { return e.Model == model }); len(byModel) > 0 {
-		return single(model, byModel)
+	if ids := t.byModel[model]; len(ids) > 0 {
+		return single(model, ids, room)
 	}
-	if byPattern := t.where(func(e Endpoint) bool { return MatchAny(e.Patterns, model) }); len(byPattern) > 0 {
-		return single(model, byPattern)
+	var found []string
+	for i := range t.patterns {
+		if p := &t.patterns[i]; matchAny(p.patterns, lower) {
+			found = append(found, p.id)
+		}
+	}
+	if len(found) > 0 {
+		return single(model, found, room)
 	}
 	return Plan{}, Unknown("model", model, t.names())
 }
 
 // chosen is the plan of a request whose caller named an endpoint or a route.
-func (t *Table) chosen(name, model string) (Plan, error) {
+func (t *Table) chosen(name, model string, room []Target) (Plan, error) {
 	if e, ok := t.endpoints[name]; ok {
-		return to(e.ID, e.model(model)), nil
+		return to(e.ID, e.model(model), room), nil
 	}
 	r, ok := t.exact[name]
 	if !ok {
@@ -135,12 +167,12 @@ func (t *Table) chosen(name, model string) (Plan, error) {
 	if model == name {
 		model = "" // no service knows an alias
 	}
-	return t.follow(r, model), nil
+	return t.follow(&r, model, room), nil
 }
 
 // to is the plan of a request that has one place to go.
-func to(endpoint, model string) Plan {
-	return Plan{Targets: []Target{{Endpoint: endpoint, Model: model, Weight: 1}}}
+func to(endpoint, model string, room []Target) Plan {
+	return Plan{Targets: append(room, Target{Endpoint: endpoint, Model: model, Weight: 1})}
 }
 
 // Endpoints returns the ids of all endpoints, sorted.
@@ -157,7 +189,7 @@ func (t *Table) Names() []string {
 // Members returns the endpoints to which a name leads that stands in an
 // endpoint's place, in the order of the configuration.
 func (t *Table) Members(name string) ([]string, error) {
-	plan, err := t.chosen(name, "")
+	plan, err := t.chosen(name, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +210,8 @@ func (e Endpoint) model(requested string) string {
 
 // follow lists a rule's endpoints. requested is "" where the name asked for is
 // an alias, which no service knows.
-func (t *Table) follow(r Rule, requested string) Plan {
-	targets := make([]Target, 0, len(r.Endpoints))
+func (t *Table) follow(r *Rule, requested string, room []Target) Plan {
+	targets := slices.Grow(room, len(r.Endpoints))
 	for _, id := range r.Endpoints {
 		e, ok := t.endpoints[id]
 		if !ok {
@@ -198,57 +230,43 @@ func (t *Table) follow(r Rule, requested string) Plan {
 	return Plan{Targets: targets, Balance: r.Balance}
 }
 
-// bestGlob finds the matching rule with most literal characters.
-func (t *Table) bestGlob(model string) (Rule, bool, error) {
-	var best []Rule
+// bestGlob finds the matching rule with most literal characters, nil if none
+// matches. lower is the model in lower case.
+func (t *Table) bestGlob(model, lower string) (*Rule, error) {
+	var best *Rule
+	equal := 0 // how many rules are as good as the best
+	for i := range t.globs {
+		r := &t.globs[i].Rule
+		if !match(t.globs[i].lower, lower) {
+			continue
+		}
+		switch {
+		case best == nil || literals(r.Pattern) > literals(best.Pattern):
+			best, equal = r, 1
+		case literals(r.Pattern) == literals(best.Pattern):
+			equal++
+		}
+	}
+	if equal < 2 {
+		return best, nil
+	}
+	var patterns []string
 	for _, r := range t.globs {
-		if !Match(r.Pattern, model) {
-			continue
+		if match(r.lower, lower) && literals(r.Pattern) == literals(best.Pattern) {
+			patterns = append(patterns, fmt.Sprintf("%q", r.Pattern))
 		}
-		if len(best) > 0 && literals(r.Pattern) < literals(best[0].Pattern) {
-			continue
-		}
-		if len(best) > 0 && literals(r.Pattern) > literals(best[0].Pattern) {
-			best = best[:0]
-		}
-		best = append(best, r)
 	}
-	switch len(best) {
-	case 0:
-		return Rule{}, false, nil
-	case 1:
-		return best[0], true, nil
-	}
-	patterns := make([]string, len(best))
-	for i, r := range best {
-		patterns[i] = fmt.Sprintf("%q", r.Pattern)
-	}
-	return Rule{}, false, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
+	return nil, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
 		Message: fmt.Sprintf("model %q matches the routes %s equally well; add a route for the exact name", model, strings.Join(patterns, ", "))}
 }
 
-// where lists the endpoints that the predicate holds for, in order of id.
-func (t *Table) where(holds func(Endpoint) bool) []Endpoint {
-	var found []Endpoint
-	for _, id := range t.ids {
-		if e := t.endpoints[id]; holds(e) {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
 // single accepts exactly one candidate.
-func single(model string, found []Endpoint) (Plan, error) {
+func single(model string, found []string, room []Target) (Plan, error) {
 	if len(found) == 1 {
-		return to(found[0].ID, model), nil
-	}
-	ids := make([]string, len(found))
-	for i, e := range found {
-		ids[i] = e.ID
+		return to(found[0], model, room), nil
 	}
 	return Plan{}, &provider.Error{Code: provider.CodeConflict, Source: provider.SourceHost, Param: "model",
-		Message: fmt.Sprintf("model %q is served by the endpoints %s; name one of them as the model, or add a route %q", model, strings.Join(ids, ", "), model)}
+		Message: fmt.Sprintf("model %q is served by the endpoints %s; name one of them as the model, or add a route %q", model, strings.Join(found, ", "), model)}
 }
 
 // names lists what a caller could have meant: ids, exact routes, configured

@@ -52,7 +52,7 @@ func TestResolveFollowsTheDocumentedOrder(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := table().Resolve(tt.endpoint, tt.model)
+			got, err := table().Resolve(tt.endpoint, tt.model, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +65,7 @@ func TestResolveFollowsTheDocumentedOrder(t *testing.T) {
 
 func TestARouteSaysHowItsRequestsAreSpread(t *testing.T) {
 	t.Parallel()
-	got, err := table().Resolve("", "spread")
+	got, err := table().Resolve("", "spread", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestResolveExplainsWhatItCannotDecide(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := table().Resolve(tt.endpoint, tt.model)
+			_, err := table().Resolve(tt.endpoint, tt.model, nil)
 			e := provider.AsError(err)
 			if e == nil || e.Code != tt.code || e.Message != tt.text {
 				t.Errorf("got %v, want %s: %s", err, tt.code, tt.text)
