@@ -215,7 +215,11 @@ func (c *Client) begin(ctx context.Context, k *call, mode pb.Mode, req *provider
 	c.out.pending = appendOpen(c.out.pending, k.id, mode, req, piece, credit, timeout)
 	taken := c.out.release()
 	for len(rest) > 0 {
-		if err := c.out.acquire(ctx, k.wake, taken); err != nil {
+		err := c.out.acquire(ctx, k.wake, taken)
+		if errors.Is(err, ErrNotSent) { // too late for that: the call ends with the session
+			return errAnswered
+		}
+		if err != nil {
 			return err
 		}
 		piece, rest = cut(rest)

@@ -30,6 +30,9 @@ func newOutgoing() *outgoing {
 		Marshal: func(in protoiface.MarshalInput) (protoiface.MarshalOutput, error) {
 			return protoiface.MarshalOutput{Buf: append(in.Buf, m.fields...)}, nil
 		},
+		CheckInitialized: func(protoiface.CheckInitializedInput) (protoiface.CheckInitializedOutput, error) {
+			return protoiface.CheckInitializedOutput{}, nil // proto3 requires no field
+		},
 	}
 	return m
 }

@@ -46,19 +46,21 @@ func Serve(stream ServerStream, h Handler, maxRequest int64) error {
 		out:   newSender(stream.SendMsg),
 		calls: make(map[uint64]*serverCall),
 	}
-	sent := make(chan error, 1)
+	received, sent := make(chan error, 1), make(chan error, 1)
+	go func() { received <- s.read(stream) }()
 	go func() { sent <- s.out.run() }()
-	err := s.read(stream)
 	defer s.workers.stop()
-	if errors.Is(err, io.EOF) && s.wait(stream.Context()) {
-		s.out.finish()
-		return <-sent
+	var err error
+	select {
+	case err = <-received:
+		if errors.Is(err, io.EOF) && s.wait(stream.Context()) {
+			s.out.finish()
+			return <-sent
+		}
+	case err = <-sent:
 	}
-	switch {
-	case s.breach != nil:
-		err = s.breach
-	case err == nil || errors.Is(err, io.EOF):
-		err = status.FromContextError(context.Cause(stream.Context())).Err()
+	if errors.Is(err, io.EOF) { // nobody hears it
+		err = status.FromContextError(stream.Context().Err()).Err()
 	}
 	s.end(err)
 	return err
@@ -87,7 +89,11 @@ type server struct {
 func (s *server) read(stream ServerStream) error {
 	in := newIncoming(s.take)
 	for {
-		if err := stream.RecvMsg(in); err != nil {
+		err := stream.RecvMsg(in)
+		switch {
+		case s.breach != nil:
+			return s.breach
+		case err != nil:
 			return err
 		}
 	}
@@ -161,6 +167,10 @@ func (s *server) open(f *requestFrame) error {
 	s.last = f.id
 	k := newServerCall(s, f)
 	s.mu.Lock()
+	if s.calls == nil { // the session has ended
+		s.mu.Unlock()
+		return errOver
+	}
 	s.calls[k.id] = k
 	s.mu.Unlock()
 	return k.body(f.open.request.Body, f.end)

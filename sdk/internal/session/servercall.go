@@ -104,10 +104,7 @@ func (k *serverCall) run() {
 	}
 	k.finish(err)
 	k.server.forget(k)
-	k.cancel(nil)
-	if k.release != nil {
-		k.release()
-	}
+	k.leave(context.Canceled)
 }
 
 // answer sends the result in turns with the frames of other calls.
@@ -228,13 +225,13 @@ func (k *serverCall) addCredit(n uint32) error {
 	return nil
 }
 
-// leave is the host's end of the call.
+// leave ends the call for whoever works on it.
 func (k *serverCall) leave(cause error) {
 	k.mu.Lock()
 	k.ended = true
 	k.mu.Unlock()
 	k.cancel(cause)
-	if k.release != nil && !k.complete { // nobody else will
+	if k.release != nil {
 		k.release()
 	}
 }
