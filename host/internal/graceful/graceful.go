@@ -29,6 +29,7 @@ type Server struct {
 	ending atomic.Bool
 
 	mu        sync.Mutex
+	ended     time.Time // when ending was set
 	listeners []net.Listener
 	states    map[net.Conn]http.ConnState // of connections that are open
 	changed   chan struct{}               // closed when a state changes
@@ -98,39 +99,50 @@ func (o *once) Close() error {
 	return o.err
 }
 
+// Announce makes answers ask their clients to leave. Shutdown does it too.
+func (s *Server) Announce() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ending.Swap(true) {
+		s.ended = time.Now()
+	}
+}
+
 // Shutdown ends the server: no new connections, answers to all requests that come
 // over those that are open, and then the end of these. It returns when all are
 // closed, or with ctx's error when that ends first; requests then run on.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.Announce()
 	s.mu.Lock()
-	s.ending.Store(true)
-	listeners := s.listeners
+	ended, listeners := s.ended, s.listeners
 	s.listeners = nil
 	s.mu.Unlock()
 	for _, l := range listeners {
 		_ = l.Close() // Shutdown below tells the error
 	}
-	s.settle(ctx)
+	_ = Settle(ctx, ended, s.count) // as above
 	return s.Server.Shutdown(ctx)
 }
 
-// settle waits until no connection is about to be used: all are closed, or none
-// but idle ones is left after the last call.
-func (s *Server) settle(ctx context.Context) {
-	last := time.NewTimer(lastCall)
+// Settle waits until no connection is about to be used: all are closed, or none
+// but idle ones is left after the last call, which begins with the end of the
+// server. count tells how many connections are busy and idle, and what is closed
+// when that changes. The error is ctx's.
+func Settle(ctx context.Context, ended time.Time, count func() (busy, idle int, changed <-chan struct{})) error {
+	last := time.NewTimer(lastCall - time.Since(ended))
 	defer last.Stop()
 	over := false
 	for {
-		busy, idle, changed := s.count()
+		busy, idle, changed := count()
 		if busy == 0 && (idle == 0 || over) {
-			return
+			return nil
 		}
 		select {
 		case <-changed:
 		case <-last.C:
 			over = true
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 	}
 }

@@ -1,0 +1,32 @@
+package front
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// exchange is the memory of one request and its answer, apart from what they
+// hold of varying size. It is not used again: handlers may leave goroutines
+// behind that still look at it.
+type exchange struct {
+	response response
+	body     body
+	url      url.URL
+}
+
+// request makes the request of a head.
+func (x *exchange) request(ctx context.Context, c *conn, h *head) *http.Request {
+	r := c.base.WithContext(ctx)
+	x.url = h.url
+	r.Method, r.URL, r.RequestURI, r.Host = h.method, &x.url, h.target, h.host
+	r.Header, r.ContentLength, r.Close = h.header, h.length, h.close
+	r.Body = http.NoBody
+	x.body = body{c: c, left: h.length}
+	if h.length > 0 {
+		r.Body = &x.body
+	}
+	x.response = response{c: c, body: &x.body, header: make(http.Header, 8), length: -1,
+		headOnly: h.method == http.MethodHead, last: h.close}
+	return r
+}
