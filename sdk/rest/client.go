@@ -1,17 +1,16 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/rest/internal/http1"
 )
 
 // Content types.
@@ -24,6 +23,8 @@ const (
 // Client sends requests to one service. It is safe for concurrent use.
 type Client struct {
 	base      *url.URL
+	plain     string      // the base URL's path as it is sent
+	pool      *http1.Pool // of the direct way; nil if all goes by the transport
 	transport *http.Transport
 	userAgent []string
 	idle      time.Duration
@@ -47,6 +48,8 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base:      base,
+		plain:     base.EscapedPath(),
+		pool:      newPool(o, base, transport.Proxy),
 		transport: transport,
 		idle:      limit(o.IdleTimeout, DefaultIdleTimeout),
 		firstByte: limit(o.FirstByteTimeout, 0),
@@ -66,7 +69,12 @@ func New(o Options) (*Client, error) {
 }
 
 // Close gives back idle connections. Calls that run are not touched.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	if c.pool != nil {
+		c.pool.Close()
+	}
+}
 
 // Request is one call of the service.
 type Request struct {
@@ -109,81 +117,38 @@ type Request struct {
 // When ctx ends, the connection is closed at once, also while the answer is
 // being read.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
-	state := &exchange{client: c, parent: ctx, header: r.Header, upload: uploadOf(r)}
-	state.trace.GotConn = state.gotConn
-	inner, cancel := context.WithCancelCause(ctx)
-	state.ctx, state.cancel = inner, cancel
-	state.limitHandshake()
-	req := c.request(httptrace.WithClientTrace(inner, &state.trace), r, state.upload)
-
-	answer, err := c.roundTrip(req, r)
+	send := c.transportRequest
+	if c.pool != nil && r.Upload == nil && r.Subdomain == "" {
+		send = c.directRequest
+	}
+	resp, err := send(ctx, r)
 	if err != nil {
-		err = state.failure(err)
-		cancel(nil)
 		return nil, err
 	}
-	resp := newResponse(state, answer, r.KeepEncoding && answer.StatusCode < 300)
 	if resp.Status < 200 || resp.Status > 299 {
 		return nil, resp.failure()
 	}
 	return resp, nil
 }
 
-// request builds the request. GetBody stays nil, so that the transport never
-// sends a body a second time of its own accord.
-func (c *Client) request(ctx context.Context, r *Request, up *upload) *http.Request {
-	req := &http.Request{
-		Method:     r.Method,
-		URL:        c.url(r),
-		Proto:      "HTTP/1.1",
-		ProtoMajor: 1,
-		ProtoMinor: 1,
-		Header:     make(http.Header, len(r.Header)+3),
-	}
-	for name, values := range r.Header {
-		req.Header[name] = values
-	}
-	if c.userAgent != nil && req.Header["User-Agent"] == nil { // else the operator has one of its own
-		req.Header["User-Agent"] = c.userAgent
-	}
-	if r.Accept != "" {
-		req.Header["Accept"] = []string{r.Accept}
-	}
+// method returns the request's method.
+func (r *Request) method() string {
 	switch {
-	case r.Upload != nil:
-		req.Body, req.ContentLength = uploadBody(up), r.UploadLength
-	case len(r.Body) > 0:
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
+	case r.Method != "":
+		return r.Method
+	case r.Upload != nil || len(r.Body) > 0:
+		return http.MethodPost
+	default:
+		return http.MethodGet
 	}
-	if req.Body != nil {
-		contentType := r.ContentType
-		if contentType == "" {
-			contentType = TypeJSON
-		}
-		req.Header["Content-Type"] = []string{contentType}
-	}
-	if req.Method == "" {
-		req.Method = http.MethodGet
-		if req.Body != nil {
-			req.Method = http.MethodPost
-		}
-	}
-	if req.Body == nil && (req.Method == http.MethodGet || req.Method == http.MethodHead) {
-		req.Body = noBody{}
-	}
-	return req.WithContext(ctx)
 }
 
-// noBody is an empty body that the transport does not know to be empty before
-// it has read it: a GET without a body it would send again by itself, if the
-// connection breaks before the answer.
-type noBody struct{}
-
-// Read implements [io.Reader].
-func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
-
-// Close implements [io.Closer].
-func (noBody) Close() error { return nil }
+func (r *Request) contentType() string {
+	if r.ContentType == "" {
+		return TypeJSON
+	}
+	return r.ContentType
+}
 
 // url joins the base URL, path and query.
 func (c *Client) url(r *Request) *url.URL {

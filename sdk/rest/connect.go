@@ -37,12 +37,12 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		d := shorter(own, provider.ConnectTimeout(ctx))
 		if d == 0 {
-			return counted(dial(ctx, network, address))
+			return dial(ctx, network, address)
 		}
 		passed := &connectTimeout{limit: d, address: address}
 		bounded, cancel := context.WithTimeoutCause(ctx, d, passed)
 		defer cancel()
-		conn, err := counted(dial(bounded, network, address))
+		conn, err := dial(bounded, network, address)
 		if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 			return nil, passed
 		}
@@ -68,7 +68,7 @@ type handshake struct {
 }
 
 // limitHandshake makes the exchange keep to the call's own time for connecting.
-func (x *exchange) limitHandshake() {
+func (x *transported) limitHandshake() {
 	x.tls.limit = provider.ConnectTimeout(x.parent)
 	if x.tls.limit <= 0 {
 		return
@@ -77,7 +77,7 @@ func (x *exchange) limitHandshake() {
 	x.trace.TLSHandshakeStart = x.handshakeBegins
 }
 
-func (x *exchange) handshakeBegins() {
+func (x *transported) handshakeBegins() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.connect || x.tls.timer != nil {
@@ -87,7 +87,7 @@ func (x *exchange) handshakeBegins() {
 }
 
 // handshakeLate ends the call, unless it has got a connection at this moment.
-func (x *exchange) handshakeLate() {
+func (x *transported) handshakeLate() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.connect {

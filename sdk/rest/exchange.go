@@ -2,53 +2,31 @@ package rest
 
 import (
 	"context"
+	"io"
 	"net/http"
-	"net/http/httptrace"
-	"sync"
 )
 
-// exchange is what one request and its answer share.
+// exchange is what one request and its answer share, whichever way they go.
 type exchange struct {
+	way
 	client *Client
 	parent context.Context // the caller's
-	ctx    context.Context // ends with the parent, or when the answer is closed
-	cancel context.CancelCauseFunc
-	header http.Header
-	trace  httptrace.ClientTrace
-	upload *upload // nil if there is none
-
-	mu      sync.Mutex // the transport calls gotConn from where it likes
-	conn    *countedConn
-	before  int64 // what was written on conn before the request
-	connect bool  // there was a connection
-	tls     handshake
+	header http.Header     // of the request, for its secrets
 }
 
-// gotConn notes that the request has a connection.
-func (x *exchange) gotConn(info httptrace.GotConnInfo) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.connect = true
-	if x.tls.timer != nil {
-		x.tls.timer.Stop()
-	}
-	if x.conn = countOf(info.Conn); x.conn != nil {
-		x.before = x.conn.written.Load()
-	}
-	x.watch(x.conn)
-}
-
-// connected reports whether there was a connection for the request.
-func (x *exchange) connected() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.connect
-}
-
-// unsent reports whether certainly nothing of the request went out. A
-// connection that other requests use too (HTTP/2) makes it say no.
-func (x *exchange) unsent() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return !x.connect || x.conn != nil && x.conn.written.Load() == x.before
+// way is how a request and its answer travel: [direct] or [transported].
+type way interface {
+	io.Reader // of the answer's body
+	// end gives up what is left of the answer, for a reason of our own. It is
+	// safe to call more than once and from any goroutine.
+	end(cause error)
+	// cause returns why the exchange was ended, nil if it was not.
+	cause() error
+	// connected reports whether there was a connection for the request, unsent
+	// whether certainly nothing of it went out.
+	connected() bool
+	unsent() bool
+	// drain reads on for a moment, for the end of an answer of which nothing
+	// more is wanted.
+	drain()
 }

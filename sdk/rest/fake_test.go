@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -24,6 +25,15 @@ func serve(t testing.TB, h http.HandlerFunc, change func(*Options)) (*Client, *h
 	return client, server
 }
 
+// eachWay runs a test over both ways that a request can take. The clients of a
+// subtest know theirs by its name.
+func eachWay(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	for _, way := range []string{"direct", "transport"} {
+		t.Run(way, test)
+	}
+}
+
 func newClient(t testing.TB, base string, change func(*Options)) *Client {
 	t.Helper()
 	o := Options{BaseURL: base}
@@ -33,6 +43,9 @@ func newClient(t testing.TB, base string, change func(*Options)) *Client {
 	c, err := New(o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(t.Name(), "/transport") {
+		c.pool = nil
 	}
 	t.Cleanup(c.Close)
 	return c

@@ -11,10 +11,11 @@ import (
 	"syscall"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/rest/internal/http1"
 )
 
 // errIdle is the cause with which a silent answer is given up.
-var errIdle = errors.New("idle timeout")
+var errIdle = http1.ErrIdle
 
 // errClosed is the cause with which a response is closed.
 var errClosed = errors.New("response closed")
@@ -34,7 +35,7 @@ func (x *exchange) failure(err error) *provider.Error {
 	where := x.client.base.Host
 	var slow *connectTimeout
 	switch {
-	case errors.As(context.Cause(x.ctx), &slow), errors.As(err, &slow):
+	case errors.As(x.cause(), &slow), errors.As(err, &slow):
 		e.Code = provider.CodeTimeout
 		e.Message = slow.Error()
 	case isTimeout(err) && x.connected():
@@ -77,7 +78,7 @@ func (x *exchange) readFailure(err error, n int64) *provider.Error {
 // ended, all other errors are its consequences.
 func (x *exchange) ended(err error, phase string) *provider.Error {
 	var typed *provider.Error
-	switch cause := context.Cause(x.ctx); {
+	switch cause := x.cause(); {
 	case errors.Is(x.parent.Err(), context.DeadlineExceeded):
 		return &provider.Error{
 			Code:    provider.CodeTimeout,

@@ -1,14 +1,15 @@
 package rest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -36,19 +37,13 @@ type Response struct {
 	body *body
 }
 
-// newResponse wraps an answer.
-func newResponse(x *exchange, answer *http.Response, keepEncoding bool) *Response {
-	r := &Response{
-		Status:      answer.StatusCode,
-		Header:      answer.Header,
-		ContentType: mediaType(answer.Header),
-		Length:      answer.ContentLength,
-		body:        newBody(x, answer.Body),
-	}
-	if encoding := first(answer.Header, "Content-Encoding"); encoding != "" && !keepEncoding {
+// begin looks at the header. keepEncoding is the request's.
+func (r *Response) begin(keepEncoding bool) {
+	r.ContentType = mediaType(r.Header)
+	encoding := first(r.Header, "Content-Encoding")
+	if encoding != "" && (!keepEncoding || r.Status >= 300) {
 		r.decode(strings.ToLower(encoding))
 	}
-	return r
 }
 
 // decode sets up the decoding of a body that the service encoded unasked.
@@ -74,14 +69,7 @@ func (r *Response) decode(encoding string) {
 
 // mediaType returns the content type without parameters.
 func mediaType(h http.Header) string {
-	text := first(h, "Content-Type")
-	if text == "" || text == TypeJSON || text == TypeEventStream {
-		return text
-	}
-	if t, _, err := mime.ParseMediaType(text); err == nil {
-		return t
-	}
-	t, _, _ := strings.Cut(text, ";")
+	t, _, _ := strings.Cut(first(h, "Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(t))
 }
 
@@ -102,7 +90,7 @@ func (r *Response) Read(p []byte) (int, error) { return r.body.Read(p) }
 // Close ends the answer. If it was not read to its end, the connection to the
 // service is closed, which makes most services stop working on it. Close is
 // safe to call more than once and from any goroutine.
-func (r *Response) Close() { r.body.Close() }
+func (r *Response) Close() { r.body.x.end(errClosed) }
 
 // ReadAll reads the whole body and closes it. A body over
 // [Options.MaxResponseBytes] is an error.
@@ -121,7 +109,7 @@ func (r *Response) ReadAll() ([]byte, error) {
 			_, err = r.body.Read(make([]byte, 1))
 		}
 	} else {
-		data, err = io.ReadAll(io.LimitReader(r.body, limit+1))
+		data, err = readAll(r.body, limit)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -132,11 +120,35 @@ func (r *Response) ReadAll() ([]byte, error) {
 	return data, nil
 }
 
+// wholes are the buffers in which answers of unknown length begin.
+var wholes = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// readAll reads to the end, or to more than limit bytes. Most answers fit into a
+// pooled buffer, and what is returned is allocated once, with its own size.
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	pooled := wholes.Get().(*[16 << 10]byte)
+	defer wholes.Put(pooled)
+	buf := pooled[:min(limit+1, int64(len(pooled)))]
+	n := 0
+	for n < len(buf) {
+		more, err := r.Read(buf[n:])
+		if n += more; err != nil {
+			return bytes.Clone(buf[:n]), err
+		}
+	}
+	begin := bytes.Clone(buf)
+	if int64(n) > limit {
+		return begin, nil
+	}
+	rest, err := io.ReadAll(io.LimitReader(r, limit+1-int64(n)))
+	return append(begin, rest...), err
+}
+
 // Finish closes a stream whose last event has arrived. It waits for a moment
 // for the end of the body, which often comes in a packet of its own, since
 // closing earlier would cost the connection.
 func (r *Response) Finish() {
-	r.body.drain(drainTime, drainBytes)
+	r.body.drain()
 	r.Close()
 }
 

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -25,16 +26,15 @@ func newTransport(o Options) (*http.Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy %w", err)
 	}
-	idle := o.MaxIdleConns
-	if idle <= 0 {
-		idle = DefaultMaxIdleConns
-	}
+	dial := dialer(o)
 	t := &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            dialer(o),
+		Proxy: proxy,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return counted(dial(ctx, network, address))
+		},
 		TLSHandshakeTimeout:    limit(o.TLSTimeout, DefaultTLSTimeout),
 		ResponseHeaderTimeout:  limit(o.FirstByteTimeout, 0),
-		MaxIdleConnsPerHost:    idle,
+		MaxIdleConnsPerHost:    maxIdle(o),
 		IdleConnTimeout:        idleConnLife,
 		MaxResponseHeaderBytes: headerLimit,
 		ReadBufferSize:         connectBuffer,
@@ -47,6 +47,14 @@ func newTransport(o Options) (*http.Transport, error) {
 		t.TLSClientConfig = o.TLS.Clone()
 	}
 	return t, nil
+}
+
+// maxIdle returns how many idle connections are kept.
+func maxIdle(o Options) int {
+	if o.MaxIdleConns <= 0 {
+		return DefaultMaxIdleConns
+	}
+	return o.MaxIdleConns
 }
 
 // countedConn counts what is written, to tell whether a request that failed had

@@ -40,7 +40,7 @@ func (u *upload) Read(p []byte) (int, error) {
 
 // watch ends the upload when the connection is closed or the exchange over. An
 // HTTP/2 connection is many requests', and tells each by Close.
-func (x *exchange) watch(conn *countedConn) {
+func (x *transported) watch(conn *countedConn) {
 	if conn == nil || x.upload == nil {
 		return
 	}
