@@ -1,7 +1,9 @@
 package peek_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/backplane-dev/backplane/host/internal/peek"
@@ -15,6 +17,8 @@ func FuzzRequest(f *testing.F) {
 		`{"model":"\u00e9\ud83d\ude00\ud83d","stream":false,"model":null}`, `[1,-0.5e+10,{"a":[]},"\\\"",null,true,false]`,
 		"{\"model\":\"\xff\",\"x\":\"12345678\\u000012345678\\n\"}", `{"a":{"b":{"c":[{},[],""]}}}`, ` 0 `, `-0`, `1E-5`,
 		`{"stream":1,"model":{},"stream_options":[]}`, `{"mod\u0065l":"x"}`, "{\"a\":\"1234567\x1f\"}", `{"a":1,}`, `[1 2]`, `01`, ``,
+		`{"x":"` + strings.Repeat("0123456789abcdef", 5) + "\x01" + strings.Repeat("\xc3\xa9", 20) + `\"","model":"m"}`,
+		`{"x":"` + strings.Repeat("\x80", 31) + `\\` + strings.Repeat("!", 33) + `","stream":true}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -56,13 +60,44 @@ func compare[T comparable](t *testing.T, body []byte, field string, raw json.Raw
 	}
 }
 
+// firstString finds the string under a top-level key with encoding/json. found is
+// false if there is none, if an earlier value of the key is no string, or if the
+// text is not JSON.
+func firstString(object []byte, key string) (value string, found bool) {
+	if !json.Valid(object) {
+		return "", false
+	}
+	in := json.NewDecoder(bytes.NewReader(object))
+	if start, err := in.Token(); err != nil || start != json.Delim('{') {
+		return "", false
+	}
+	for in.More() {
+		name, err := in.Token()
+		if err != nil {
+			return "", false
+		}
+		var member any
+		if err := in.Decode(&member); err != nil {
+			return "", false
+		}
+		if name == key {
+			value, found = member.(string)
+			return value, found
+		}
+	}
+	return "", false
+}
+
 // FuzzAnswer makes sure that broken answers of plugins cannot upset the readers.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"type":"x","data":[{"embedding":[1,2]}]}`))
 	f.Add([]byte(`{"data":[{"embedding":[1,`))
 	f.Add([]byte(`{"type":"\ud800`))
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		peek.String(answer, "type")
+		got, ok := peek.String(answer, "type")
+		if want, found := firstString(answer, "type"); found && (!ok || string(got) != want) {
+			t.Fatalf("%q: String gives %q, %v, want %q", answer, got, ok, want)
+		}
 		found, err := peek.Vectors(answer)
 		if (err == nil) != json.Valid(answer) {
 			t.Fatalf("%q: Vectors gives %v, encoding/json says valid=%v", answer, err, json.Valid(answer))

@@ -1,6 +1,7 @@
 package peek_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -121,6 +122,25 @@ func TestBrokenJSONIsRefusedWithItsPlace(t *testing.T) {
 		}
 		if syntax.Error() != tt.want {
 			t.Errorf("%.40q:\n got %s\nwant %s", tt.body, syntax, tt.want)
+		}
+	}
+}
+
+// Text is scanned in blocks and words: whatever stands anywhere in a string must be
+// judged as encoding/json does, at each place of a block, before and after others.
+func TestEveryByteIsJudgedAtEveryPlaceOfAString(t *testing.T) {
+	t.Parallel()
+	for _, filler := range []byte{'x', ' ', '!', '#', 0x7f, 0x80, 0xff} {
+		for c := range 256 {
+			for _, place := range []int{0, 1, 6, 7, 8, 9, 30, 31, 32, 33, 39, 40, 62, 63, 64, 65, 70} {
+				body := append([]byte(`{"a":"`), bytes.Repeat([]byte{filler}, 72)...)
+				body[6+place] = byte(c)
+				body = append(body, `n","model":"m"}`...) // an n, so that a backslash at the end is an escape
+				_, err := peek.Request(body)
+				if got, want := err == nil, json.Valid(body); got != want {
+					t.Fatalf("byte %#x at %d among %#x: accepted %v, encoding/json %v (%v)", c, place, filler, got, want, err)
+				}
+			}
 		}
 	}
 }

@@ -208,26 +208,52 @@ func (s *scanner) str() (span, *SyntaxError) {
 	}
 }
 
-// plain skips bytes of a string, eight at a time, up to a quote, a backslash, a
-// control character or the last few bytes of the text.
+// plain skips bytes of a string up to a quote, a backslash, a control character or
+// the last few bytes of the text: words of 8 bytes, and blocks of 32 once there was
+// nothing else in a few words.
 func (s *scanner) plain() {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for s.pos+8 <= len(s.data) {
-		w := binary.LittleEndian.Uint64(s.data[s.pos:])
-		quote, slash := w^('"'*ones), w^('\\'*ones)
-		// A byte's high bit is set in one of the terms if the byte is one of
-		// those looked for. Bytes over 0x7f are masked out: they are plain.
-		special := (quote - ones) &^ quote
-		special |= (slash - ones) &^ slash
-		special |= w - ' '*ones
-		if special = special &^ w & highs; special != 0 {
-			// A borrow can only mark bytes after a true match, so the first
-			// mark is right.
-			s.pos += bits.TrailingZeros64(special) / 8
+	for words := 0; s.pos+8 <= len(s.data); words++ {
+		if words == 4 {
+			s.blocks()
+			if s.pos+8 > len(s.data) {
+				return
+			}
+		}
+		if found := special(binary.LittleEndian.Uint64(s.data[s.pos:])); found != 0 {
+			s.pos += bits.TrailingZeros64(found) / 8
 			return
 		}
 		s.pos += 8
 	}
+}
+
+// blocks skips blocks of 32 bytes that are plain text from end to end.
+func (s *scanner) blocks() {
+	data, pos := s.data, s.pos
+	for pos+32 <= len(data) {
+		block := data[pos : pos+32]
+		if special(binary.LittleEndian.Uint64(block))|special(binary.LittleEndian.Uint64(block[8:]))|
+			special(binary.LittleEndian.Uint64(block[16:]))|special(binary.LittleEndian.Uint64(block[24:])) != 0 {
+			break
+		}
+		pos += 32
+	}
+	s.pos = pos
+}
+
+// special marks, by its high bit, the first byte of a word that ends or interrupts
+// a string's plain text: 0 if there is none. Later marks can be wrong.
+//
+// With bit 1 turned over, a quote (0x22) and the control characters (below 0x20)
+// are the bytes below 0x21, so that one subtraction finds them all: it borrows.
+// Another one finds the backslash, which is 0 after the exclusive or. A borrow also
+// reaches the next byte, but only after a true match. Bytes over 0x7f are plain,
+// and masked out.
+func special(w uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	below := (w ^ 0x02*ones) - 0x21*ones
+	slash := (w ^ '\\'*ones) - ones
+	return (below | slash) &^ w & highs
 }
 
 // escape consumes a backslash sequence.
