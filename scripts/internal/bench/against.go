@@ -44,7 +44,7 @@ func compareRevisions(ctx context.Context, o options) error {
 		err = encode(os.Stdout, all)
 	} else {
 		writeComparisons(os.Stdout, o.against, all)
-		_, _ = fmt.Println(r.calm())
+		fmt.Println(r.calm())
 	}
 	if worse := worseThan(all, o.failAbove); len(worse) > 0 && err == nil {
 		err = fmt.Errorf("worse than %s by more than %v: %s", o.against, o.failAbove, strings.Join(worse, "; "))

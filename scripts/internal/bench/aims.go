@@ -28,6 +28,17 @@ const (
 	notReached     = "not reached"
 )
 
+// The measures that are named elsewhere too.
+const (
+	aimCPU     = "CPU per request / reverseproxy's, 64 at once"
+	aimCPUFast = "CPU per request / fasthttp's, 64 at once"
+	aimAdded   = "added p50 / reverseproxy's, 1 at a time"
+	aimChunk50 = "CPU per chunk / reverseproxy's, 50 streams"
+	aimIdle    = "KB of an idle stream, host + plugin, 1,000"
+	aimStart   = "every plugin ready from nothing, ms"
+	aimClosed  = "disconnect until upstream closed, p99 ms"
+)
+
 // aims holds the results against what Backplane should reach. Measures of cases
 // that were not chosen are left out.
 func (r *results) aims() []aim {
@@ -38,19 +49,20 @@ func (r *results) aims() []aim {
 		more           bool
 		values         []float64
 	}{
-		{"CPU per request / reverseproxy's, 64 at once", 1.0, 0.75, false, r.ratios("unary-c64", b, reverseproxy, cpu)},
-		{"CPU per request / fasthttp's, 64 at once", 3.0, 2.2, false, r.ratios("unary-c64", b, fasthttpName, cpu)},
-		{"added p50 / reverseproxy's, 1 at a time", 1.6, 1.3, false, r.addedRatios("unary-c1", b, reverseproxy, p50)},
+		{aimCPU, 1.0, 0.75, false, r.ratios("unary-c64", b, reverseproxy, cpu)},
+		{aimCPUFast, 3.0, 2.2, false, r.ratios("unary-c64", b, fasthttpName, cpu)},
+		{aimAdded, 1.6, 1.3, false, r.addedRatios("unary-c1", b, reverseproxy, p50)},
 		{"chunks/s / direct, 50 streams", 0.5, 0.6, true, r.ratios("stream-s50", b, direct, perSecond)},
 		{"chunks/s / direct, 500 streams", 0.55, 0.7, true, r.ratios("stream-s500", b, direct, perSecond)},
-		{"CPU per chunk / reverseproxy's, 50 streams", 2.5, 2.0, false, r.ratios("stream-s50", b, reverseproxy, cpu)},
+		{aimChunk50, 2.5, 2.0, false, r.ratios("stream-s50", b, reverseproxy, cpu)},
 		{"CPU per chunk / reverseproxy's, 500 streams", 2.2, 1.7, false, r.ratios("stream-s500", b, reverseproxy, cpu)},
-		{"KB of an idle stream, host + plugin, 1,000", 60, 45, false, r.rounds("idle-s1000", b, kbEach)},
+		{aimIdle, 60, 45, false, r.rounds("idle-s1000", b, kbEach)},
 		{"KB of an idle stream, host + plugin, 5,000", 60, 45, false, r.rounds("idle-s5000", b, kbEach)},
+		{"most memory for 1,500 bodies of 150 KB and 4 of 20 MB, MB", 1024, 768, false, r.rounds("bodies", b, peak)},
 		{"heap allocations of a request, host", 40, 25, false, r.rounds("objects", b, objectsHost)},
 		{"heap allocations of a request, plugin", 35, 20, false, r.rounds("objects", b, objectsPlugin)},
-		{"every plugin ready from nothing, ms", 600, 400, false, r.rounds("start-plugins", b, readyAfter)},
-		{"disconnect until upstream closed, p99 ms", 20, 5, false, r.rounds("disconnect", b, closedP99)},
+		{aimStart, 600, 400, false, r.rounds("start-plugins", b, readyAfter)},
+		{aimClosed, 20, 5, false, r.rounds("disconnect", b, closedP99)},
 	}
 	var held []aim
 	for _, a := range all {

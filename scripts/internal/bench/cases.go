@@ -54,6 +54,8 @@ func cases() []benchCase {
 			measure: benchCase.start, columns: startColumns},
 		{name: "objects", about: "heap allocations of a request", model: "mock", size: kb, connections: 64, count: 6400,
 			quick: true, on: hosts, measure: benchCase.objects, columns: objectColumns},
+		{name: "objects-chunk", about: "heap allocations of a chunk, 50 streams at once", stream: true, size: kb, connections: 50, count: 1000,
+			quick: true, on: hosts, measure: benchCase.chunkObjects, columns: chunkObjectColumns},
 		{name: "unary-c1", about: "one request at a time, 1 KB", model: "mock", size: kb, connections: 1, quick: true, columns: unaryColumns},
 		{name: "unary-c8", about: "8 requests at once, 1 KB", model: "mock", size: kb, connections: 8, columns: unaryColumns},
 		{name: "unary-c64", about: "64 requests at once, 1 KB", model: "mock", size: kb, connections: 64, quick: true, columns: unaryColumns},

@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -118,5 +119,40 @@ func TestOnlyWhatIsWorseByMoreFails(t *testing.T) {
 	}
 	if got := worseThan(all, 0); len(got) != 0 {
 		t.Errorf("without a bound %q are worse, want none", got)
+	}
+}
+
+func TestFiguresArePublishedBetweenTheMarks(t *testing.T) {
+	t.Parallel()
+	page := "before\n" + publishBegin + "old\n" + publishEnd + "after\n"
+	got, err := replaceBetween([]byte(page), "new\n")
+	if want := "before\n" + publishBegin + "new\n" + publishEnd + "after\n"; err != nil || string(got) != want {
+		t.Errorf("the page is now %q (%v), want %q", got, err, want)
+	}
+	for _, page := range []string{"", publishBegin, publishEnd} {
+		if _, err := replaceBetween([]byte(page), "new\n"); err == nil {
+			t.Errorf("a page %q without marks was written to", page)
+		}
+	}
+}
+
+func TestWhatTheFirstPageNamesIsMeasured(t *testing.T) {
+	t.Parallel()
+	r := &results{byCase: map[string]map[string][]figures{}}
+	for _, c := range cases() {
+		all := figures{perSecond: 1, p50: 2, cpu: 1, kbEach: 1, objectsHost: 1, objectsPlugin: 1, readyAfter: 1, closedP99: 1, peak: 1}
+		for _, name := range []string{backplane, reverseproxy, fasthttpName} {
+			r.add(c.name, name, all)
+		}
+		r.add(c.name, direct, figures{perSecond: 1, p50: 1})
+	}
+	aims := r.aims()
+	for _, s := range inShort {
+		if !slices.ContainsFunc(aims, func(a aim) bool { return a.Measure == s.measure }) {
+			t.Errorf("%q is no measure with an aim", s.measure)
+		}
+		if !strings.Contains(shortTable(aims), s.words) {
+			t.Errorf("the table of the first page lacks %q", s.words)
+		}
 	}
 }

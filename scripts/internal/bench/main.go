@@ -42,6 +42,7 @@ type options struct {
 	objects  bool
 	check    bool
 	json     bool
+	publish  bool
 	rounds   int
 	duration time.Duration
 	cases    string
@@ -74,6 +75,7 @@ func readOptions() options {
 	flag.BoolVar(&o.objects, "objects", false, "count the heap allocations of a request and nothing else")
 	flag.BoolVar(&o.check, "check", false, "with -plugins or -objects, fail if a figure is above its bound")
 	flag.BoolVar(&o.json, "json", false, "print one JSON object instead of tables")
+	flag.BoolVar(&o.publish, "publish", false, "write the figures into README.md and host/README.md too")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds over all targets and cases (default 5; with -against 7; with -quick 2)")
 	flag.DurationVar(&o.duration, "duration", 0, "measured time of each case (default 1s, with -quick 500ms)")
 	flag.StringVar(&o.cases, "cases", "", "measure only the cases whose names match one of these patterns, such as unary-*,stream-s50")
@@ -135,6 +137,11 @@ func compareYardsticks(ctx context.Context, o options) error {
 	results, err := w.measureAll(o)
 	if err != nil {
 		return err
+	}
+	if o.publish {
+		if err := results.publish("."); err != nil {
+			return err
+		}
 	}
 	if o.json {
 		return results.writeJSON(os.Stdout)

@@ -21,7 +21,30 @@ const (
 // objects counts the heap allocations of a fixed number of requests. The runtime
 // counts them; nothing is sampled, and no clock has a part in it.
 func (c benchCase) objects(ctx context.Context, _ *world, t *target) (figures, error) {
-	l := &load{addr: t.addr, connections: c.connections, request: requestBytes(t.addr, c.model, c.stream, c.size, "")}
+	return c.countMallocs(ctx, t, c.model, c.count)
+}
+
+// chunkObjects counts the heap allocations that a chunk makes in streams that have
+// 200 of them: what streams of a single chunk make is taken off.
+func (c benchCase) chunkObjects(ctx context.Context, _ *world, t *target) (figures, error) {
+	long, err := c.countMallocs(ctx, t, "mock", c.count)
+	if err != nil {
+		return nil, err
+	}
+	short, err := c.countMallocs(ctx, t, "mock-one", c.count)
+	if err != nil {
+		return nil, err
+	}
+	f := figures{}
+	for of := range long {
+		f[of] = max(0, long[of]-short[of]) / chunksPerStream
+	}
+	return f, nil
+}
+
+// countMallocs counts the heap allocations of a request in host and plugin.
+func (c benchCase) countMallocs(ctx context.Context, t *target, model string, count int) (figures, error) {
+	l := &load{addr: t.addr, connections: c.connections, request: requestBytes(t.addr, model, c.stream, c.size, "")}
 	if err := l.runCount(ctx, 4*c.connections); err != nil { // fills pools and tables
 		return nil, err
 	}
@@ -38,7 +61,7 @@ func (c benchCase) objects(ctx context.Context, _ *world, t *target) (figures, e
 		}
 		f[of] = -before - own
 	}
-	if err := l.runCount(ctx, c.count); err != nil {
+	if err := l.runCount(ctx, count); err != nil {
 		return nil, err
 	}
 	for of, socket := range sockets {
@@ -46,7 +69,7 @@ func (c benchCase) objects(ctx context.Context, _ *world, t *target) (figures, e
 		if err != nil {
 			return nil, err
 		}
-		f[of] = (f[of] + after) / float64(c.count)
+		f[of] = (f[of] + after) / float64(count)
 	}
 	return f, nil
 }

@@ -41,9 +41,10 @@ var (
 		plain("first us", "%.0f", first), added(first), plain("whole us", "%.0f", p50), added(p50)}, cpuColumns)
 	pacedColumns = slices.Concat([]column{plain("delay p50 us", "%.0f", delayP50), added(delayP50), plain("p99 us", "%.0f", delayP99),
 		added(delayP99)}, cpuColumns)
-	idleColumns   = []column{plain("KB each", "%.1f", kbEach), plain("host", "%.1f", kbHost), plain("plugin", "%.1f", kbPlugin)}
-	objectColumns = []column{plain("host", "%.1f", objectsHost), plain("plugin", "%.1f", objectsPlugin)}
-	bodiesColumns = []column{plain("together", "%.0f", peak), plain("host", "%.0f", peakHost), plain("plugin", "%.0f", peakPlugin),
+	idleColumns        = []column{plain("KB each", "%.1f", kbEach), plain("host", "%.1f", kbHost), plain("plugin", "%.1f", kbPlugin)}
+	objectColumns      = []column{plain("host", "%.1f", objectsHost), plain("plugin", "%.1f", objectsPlugin)}
+	chunkObjectColumns = []column{plain("host", "%.3f", objectsHost), plain("plugin", "%.3f", objectsPlugin)}
+	bodiesColumns      = []column{plain("together", "%.0f", peak), plain("host", "%.0f", peakHost), plain("plugin", "%.0f", peakPlugin),
 		plain("answered", "%.0f", answered), plain("refused", "%.0f", refused)}
 	startColumns      = []column{plain("ready ms", "%.0f", readyAfter)}
 	disconnectColumns = []column{plain("p50 ms", "%.2f", closedP50), plain("p99 ms", "%.2f", closedP99),
@@ -55,7 +56,7 @@ func (r *results) writeTables(w io.Writer) {
 	for _, c := range r.cases {
 		r.writeCase(w, c)
 	}
-	_, _ = fmt.Fprintf(w, "%d rounds; a figure is the median over them, a ratio is taken inside a round.\n%s\n\n", r.options.rounds, r.calm())
+	_, _ = fmt.Fprintf(w, "%d rounds; a figure is the median over them, a ratio is taken inside a round.%s\n\n", r.options.rounds, r.calm())
 	writeAims(w, r.aims())
 }
 
@@ -83,10 +84,13 @@ func (r *results) writeCase(w io.Writer, c benchCase) {
 	_ = tab.Flush()
 }
 
-// calm says how much the rest of the machine disturbed.
+// calm says how much the rest of the machine disturbed, on a line of its own.
 func (r *results) calm() string {
 	usual, most := r.machine.others()
-	text := fmt.Sprintf("Other processes took %.0f %% of the processors, at most %.0f %%.", usual*100, most*100)
+	if most == 0 {
+		return "" // nothing was measured that it could disturb
+	}
+	text := fmt.Sprintf("\nOther processes took %.0f %% of the processors, at most %.0f %%.", usual*100, most*100)
 	if usual > 0.1 {
 		text += " That is a lot: measure again when the machine is calm."
 	}
