@@ -27,9 +27,10 @@ var Handshake = plugin.HandshakeConfig{
 }
 
 // Plugins returns the plugin sets by major version of the protocol, for
-// [plugin.ClientConfig.VersionedPlugins]. Dispensing [PluginName] yields a *[Conn].
-func Plugins() map[int]plugin.PluginSet {
-	return map[int]plugin.PluginSet{wire.Protocol: {PluginName: grpcPlugin{}}}
+// [plugin.ClientConfig.VersionedPlugins]. Dispensing [PluginName] yields a *[Conn]
+// with the given options.
+func Plugins(opts ...Option) map[int]plugin.PluginSet {
+	return map[int]plugin.PluginSet{wire.Protocol: {PluginName: grpcPlugin{opts: opts}}}
 }
 
 // DialOptions are the options of a connection that carries a [Conn]: windows for
@@ -38,7 +39,10 @@ func Plugins() map[int]plugin.PluginSet {
 func DialOptions() []grpc.DialOption { return wire.DialOptions() }
 
 // grpcPlugin is the host's half; the SDK serves with one of its own.
-type grpcPlugin struct{ plugin.NetRPCUnsupportedPlugin }
+type grpcPlugin struct {
+	plugin.NetRPCUnsupportedPlugin
+	opts []Option
+}
 
 // GRPCServer implements [plugin.GRPCPlugin].
 func (grpcPlugin) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
@@ -46,6 +50,6 @@ func (grpcPlugin) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
 }
 
 // GRPCClient implements [plugin.GRPCPlugin].
-func (grpcPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, cc *grpc.ClientConn) (any, error) {
-	return New(cc), nil
+func (p grpcPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, cc *grpc.ClientConn) (any, error) {
+	return New(cc, p.opts...), nil
 }

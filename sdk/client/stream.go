@@ -6,6 +6,7 @@ import (
 	"io"
 
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
+	"github.com/backplane-dev/backplane/sdk/internal/session"
 	"github.com/backplane-dev/backplane/sdk/internal/wire"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -17,7 +18,7 @@ type rpcStream struct {
 	cancel context.CancelCauseFunc
 	recv   func() (*pb.StreamResponse, error)
 
-	order order
+	order session.Order
 	end   error // what all further Next return
 }
 
@@ -42,7 +43,10 @@ func (s *rpcStream) next() (event provider.Event, known bool, err error) {
 	message, err := s.recv()
 	switch {
 	case errors.Is(err, io.EOF):
-		return event, false, s.order.over()
+		if err := s.order.End(); err != nil {
+			return event, false, err
+		}
+		return event, false, io.EOF
 	case err != nil:
 		return event, false, wire.FromCall(s.ctx, err)
 	}
@@ -50,45 +54,7 @@ func (s *rpcStream) next() (event provider.Event, known bool, err error) {
 	if !known {
 		return event, false, nil
 	}
-	return event, true, s.order.next(event.Kind)
-}
-
-// order is how far a stream of events has come. It enforces: one started, then
-// anything else, then one finished and no more; heartbeats are harmless anywhere
-// before that.
-type order struct{ started, finished bool }
-
-// next checks whether an event of the given kind may come now.
-func (o *order) next(kind provider.EventKind) error {
-	switch {
-	case o.finished:
-		return broken("the plugin sent a " + kindNames[kind] + " event after the finished event")
-	case kind == provider.EventStarted && o.started:
-		return broken("the plugin sent a second started event")
-	case kind == provider.EventStarted:
-		o.started = true
-	case kind == provider.EventHeartbeat:
-	case !o.started:
-		return broken("the plugin sent a " + kindNames[kind] + " event before the started event")
-	}
-	o.finished = kind == provider.EventFinished
-	return nil
-}
-
-// over is what a stream ends with: [io.EOF] if it may end here.
-func (o *order) over() error {
-	if o.finished {
-		return io.EOF
-	}
-	return broken("the stream ended without a finished event, so the answer may be cut off")
-}
-
-var kindNames = map[provider.EventKind]string{
-	provider.EventStarted:   "started",
-	provider.EventData:      "data",
-	provider.EventUsage:     "usage",
-	provider.EventHeartbeat: "heartbeat",
-	provider.EventFinished:  "finished",
+	return event, true, s.order.Check(event.Kind)
 }
 
 // broken is a violation of the protocol by the plugin.

@@ -1,10 +1,12 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,6 +231,10 @@ func collect(t *testing.T, conn *client.Conn, req *provider.Request) []provider.
 		if err != nil {
 			t.Fatalf("after %d events: %v", len(events), err)
 		}
+		for i, chunk := range event.Chunks { // valid until the next Next
+			event.Chunks[i] = bytes.Clone(chunk)
+		}
+		event.Chunks = slices.Clone(event.Chunks)
 		events = append(events, event)
 	}
 }

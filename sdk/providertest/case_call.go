@@ -58,7 +58,7 @@ func callRoundTrip(ctx context.Context, l *lab) error {
 		return err
 	}
 	const prompt = "the quick brown fox"
-	resp, err := l.conn.Call(ctx, b.request(s, prompt))
+	resp, err := b.answer(ctx, b.request(s, prompt))
 	if err != nil {
 		return fmt.Errorf("%s failed: %w", s.Operation, err)
 	}
@@ -152,7 +152,7 @@ func callModel(ctx context.Context, l *lab) error {
 	req.Body = []byte(s.fill("hello", alias).Body)
 	req.Model = model
 	l.service.script(nil)
-	if _, err := l.conn.Call(ctx, req); err != nil {
+	if _, err := b.answer(ctx, req); err != nil {
 		return err
 	}
 	got, err := l.service.first(ctx)

@@ -56,7 +56,7 @@ func parallelCalls(ctx context.Context, l *lab) error {
 	mark := func(i int) string { return fmt.Sprintf("marker%04d", i) }
 	for i := range calls {
 		wg.Go(func() {
-			resp, err := b.subject.conn.Call(ctx, b.request(s, mark(i)))
+			resp, err := b.answer(ctx, b.request(s, mark(i)))
 			if err != nil {
 				errs[i] = err
 				return
@@ -106,7 +106,7 @@ func largeBody(ctx context.Context, l *lab) error {
 	if l.service != nil {
 		l.service.script(nil)
 	}
-	if _, err := l.conn.Call(ctx, b.request(s, strings.Repeat("x", size))); err != nil {
+	if _, err := b.answer(ctx, b.request(s, strings.Repeat("x", size))); err != nil {
 		return fmt.Errorf("a body of 5 MiB was refused: %w", err)
 	}
 	if l.service == nil || l.service.Translated {

@@ -154,7 +154,7 @@ func (b *bench) attempt(ctx context.Context, s Sample) error {
 		}
 		answer = data
 	default:
-		resp, err := b.subject.conn.Call(ctx, req)
+		resp, err := b.answer(ctx, req)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
-	"github.com/backplane-dev/backplane/sdk/internal/wire"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -91,7 +90,7 @@ func (l *lab) sent(ctx context.Context, change func(*provider.Request)) (*receiv
 	l.service.script(nil)
 	req := b.request(s, "hello")
 	change(req)
-	if _, err := l.conn.Call(ctx, req); err != nil {
+	if _, err := b.answer(ctx, req); err != nil {
 		return nil, err
 	}
 	return l.service.first(ctx)
@@ -139,7 +138,7 @@ func keyInErrors(ctx context.Context, l *lab) error {
 // leak makes a call that fails and returns the text of the status that went over
 // the wire in which the key is, "" if there is none.
 func (b *bench) leak(ctx context.Context, req *provider.Request, key string) string {
-	_, err := b.subject.raw.Call(ctx, &pb.CallRequest{Envelope: wire.ToEnvelope(req), Body: req.Body})
+	_, err := b.rawAnswer(ctx, req)
 	if err == nil {
 		return ""
 	}

@@ -3,8 +3,10 @@ package providertest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
@@ -26,6 +28,11 @@ type lab struct {
 	service  *fake // nil if there is none
 
 	proven []Sample // the kit's own samples that a provider without service answered
+
+	path path
+	// travelled is set by calls and streams, so that the case is run over the
+	// other path too.
+	travelled atomic.Bool
 
 	serial int
 	opened []*bench
@@ -166,11 +173,34 @@ func (b *bench) request(s Sample, prompt string) *provider.Request {
 
 // call makes the sample's call.
 func (b *bench) call(ctx context.Context, s Sample) (*provider.Response, error) {
-	return b.subject.conn.Call(ctx, b.request(s, "hello from the kit"))
+	return b.answer(ctx, b.request(s, "hello from the kit"))
+}
+
+// answer makes a call as the host does.
+func (b *bench) answer(ctx context.Context, req *provider.Request) (*provider.Response, error) {
+	if b.path == onSession {
+		return b.rawCall(ctx, req)
+	}
+	b.travelled.Store(true)
+	return b.subject.conn.Call(ctx, req)
+}
+
+// events is a stream below the SDK's client.
+type events interface {
+	Recv() (*pb.StreamResponse, error)
+	Context() context.Context
 }
 
 // rawStream starts a stream below the SDK's client.
-func (b *bench) rawStream(ctx context.Context, req *provider.Request) (pb.ProviderService_StreamClient, error) {
+func (b *bench) rawStream(ctx context.Context, req *provider.Request) (events, error) {
+	b.travelled.Store(true)
+	if b.path == onSession {
+		s, err := b.subject.session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.begin(ctx, pb.Mode_MODE_STREAM, req, firstCredit)
+	}
 	return b.subject.raw.Stream(ctx, &pb.StreamRequest{Envelope: wire.ToEnvelope(req), Body: req.Body})
 }
 
@@ -190,11 +220,35 @@ func (b *bench) raw(ctx context.Context, mode provider.Mode, req *provider.Reque
 }
 
 func (b *bench) rawCall(ctx context.Context, req *provider.Request) (*provider.Response, error) {
-	resp, err := b.subject.raw.Call(ctx, &pb.CallRequest{Envelope: wire.ToEnvelope(req), Body: req.Body})
+	resp, err := b.rawAnswer(ctx, req)
 	if err != nil {
-		return nil, wire.FromCall(ctx, err)
+		return nil, callError(ctx, err)
 	}
 	return wire.FromResponse(resp), nil
+}
+
+// rawAnswer makes a call below the SDK's client. Its error is a status, or the
+// breach of a rule.
+func (b *bench) rawAnswer(ctx context.Context, req *provider.Request) (*pb.CallResponse, error) {
+	b.travelled.Store(true)
+	if b.path == onSession {
+		s, err := b.subject.session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.call(ctx, req)
+	}
+	return b.subject.raw.Call(ctx, &pb.CallRequest{Envelope: wire.ToEnvelope(req), Body: req.Body})
+}
+
+// callError is the error of a call as the host would see it. A breach of the
+// session's rules stays what it is.
+func callError(ctx context.Context, err error) error {
+	var b *breach
+	if errors.As(err, &b) {
+		return err
+	}
+	return wire.FromCall(ctx, err)
 }
 
 // needService skips the case where the kit does not stand in for the service.

@@ -90,6 +90,9 @@ func (r *Result) conclude(err error, advice string) {
 		if errors.As(err, &fail) {
 			r.Advice = fail.advice
 		}
+		if rules, ok := asBreach(err); ok {
+			r.Advice = rules
+		}
 	}
 }
 

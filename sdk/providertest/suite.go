@@ -31,7 +31,7 @@ type testCase struct {
 func cases(p Profile) (beforeStart, running []testCase) {
 	return binaryCases, slices.Concat(
 		describeCases, settingsCases, operationCases, callCases, streamCases,
-		cancelCases, errorCases(), faultCases(p.Faults), secretCases, loadCases, lifecycleCases,
+		cancelCases, errorCases(), faultCases(p.Faults), secretCases, loadCases, sessionCases, lifecycleCases,
 	)
 }
 
@@ -81,17 +81,8 @@ func (s *suite) do(ctx context.Context, c testCase) bool {
 
 // try runs one case to its end.
 func (l *lab) try(ctx context.Context, c testCase) (r Result) {
-	timeout := c.timeout
-	if timeout == 0 {
-		timeout = caseTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	begin := time.Now()
-	err := c.run(ctx, l)
-	if l.subject != nil {
-		l.recoverFrom(ctx, err)
-	}
+	err := l.onBothPaths(ctx, c)
 	r = Result{Case: c.name, Why: c.why, Duration: time.Since(begin)}
 	r.conclude(err, c.advice)
 	r.hide(l.credential())
@@ -119,6 +110,7 @@ func (l *lab) start(ctx context.Context) error {
 		return err
 	}
 	l.probe(ctx)
+	l.travelled.Store(false) // there is nothing to start a second time
 	return nil
 }
 

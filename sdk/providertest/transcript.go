@@ -22,7 +22,7 @@ type transcript struct {
 
 // collect reads a stream to its end. The error is the stream's own, as the host
 // would see it, or says that the stream was cut off.
-func collect(stream pb.ProviderService_StreamClient) (*transcript, error) {
+func collect(stream events) (*transcript, error) {
 	t := &transcript{}
 	for {
 		event, err := stream.Recv()
@@ -30,7 +30,7 @@ func collect(stream pb.ProviderService_StreamClient) (*transcript, error) {
 		case err == nil:
 			t.add(event)
 		case !errors.Is(err, io.EOF):
-			return t, wire.FromCall(stream.Context(), err)
+			return t, callError(stream.Context(), err)
 		case t.finish == nil:
 			return t, fmt.Errorf("the stream ended without the event finished; it sent %s", t)
 		default:

@@ -107,6 +107,7 @@ func establish(ctx context.Context, cc *grpc.ClientConn, a Attachment) error {
 type attached struct {
 	at   Attachment
 	cc   *grpc.ClientConn
+	opts []client.Option
 	once sync.Once // for the end
 }
 
@@ -123,7 +124,7 @@ func (p *Provider) attach(id uint64, spec Spec) (*generation, error) {
 	log := newProcessLog(p.log.Named("plugin"), p.keep) // it logs where its debugger does
 	proc := &process{
 		spec: spec, log: log, out: newStdout(log), exited: make(chan struct{}), finished: make(chan struct{}),
-		attached: &attached{at: at, cc: cc},
+		attached: &attached{at: at, cc: cc, opts: p.connOptions()},
 	}
 	p.log.Warn("ATTACHED TO A PROCESS that this host did not start: nothing verifies, confines or encrypts it", "pid", at.PID, "address", at.Address)
 	return p.newGeneration(id, spec, proc, nil), nil
@@ -135,7 +136,7 @@ func (g *generation) connectAttached(ctx context.Context) error {
 	if err := establish(ctx, cc, g.proc.attached.at); err != nil {
 		return err
 	}
-	g.grpc, g.conn = cc, client.New(cc)
+	g.grpc, g.conn = cc, client.New(cc, g.proc.attached.opts...)
 	go func() { // the end of the connection is taken for the end of the process
 		cc.WaitForStateChange(context.Background(), connectivity.Ready)
 		g.proc.letGo()

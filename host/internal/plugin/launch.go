@@ -120,7 +120,7 @@ func (p *Provider) spawn(id uint64, spec Spec) (*generation, error) {
 	}
 	log := newProcessLog(p.log.Named("plugin"), p.keep)
 	proc := newProcess(spec, dir, log, p.log.GetLevel().String())
-	library, err := newClient(proc)
+	library, err := newClient(proc, p.connOptions()...)
 	if err != nil {
 		return nil, errors.Join(err, dir.remove())
 	}
@@ -176,9 +176,16 @@ func (p *Provider) bringUp(ctx context.Context, g *generation, plan plan, alive 
 	return "", nil
 }
 
+// connOptions are the options of the connections to the provider's processes.
+func (p *Provider) connOptions() []client.Option {
+	return []client.Option{client.OnFallback(func(err error) {
+		p.log.Warn("provider process is called without sessions, which costs speed", "error", err)
+	})}
+}
+
 // newClient makes go-plugin's client of a process that it starts itself,
 // through its Start method.
-func newClient(proc *process) (*goplugin.Client, error) {
+func newClient(proc *process, opts ...client.Option) (*goplugin.Client, error) {
 	encryption, variable, err := client.MutualTLS()
 	if err != nil {
 		return nil, err
@@ -186,7 +193,7 @@ func newClient(proc *process) (*goplugin.Client, error) {
 	proc.env = append(proc.env, variable)
 	return goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  client.Handshake,
-		VersionedPlugins: client.Plugins(),
+		VersionedPlugins: client.Plugins(opts...),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		GRPCDialOptions:  client.DialOptions(),
 		TLSConfig:        encryption,

@@ -33,6 +33,9 @@ func (g *generation) stop(ctx context.Context, drain time.Duration, log hclog.Lo
 	// Drain comes after the leases: a call that has one may still be on its way to
 	// the process, which would refuse it.
 	g.awaitLeases(ctx, drain)
+	if g.conn != nil {
+		g.conn.Close() // a server that stops in good order waits for its streams
+	}
 	if g.isAttached() { // not ours to end, and to serve the next host
 		g.destroy(log)
 		return

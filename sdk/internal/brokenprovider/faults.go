@@ -22,6 +22,7 @@ type fault struct {
 	answer   func(*provider.ChatResponse)     // before the answer is returned
 	classify func(*provider.Error) error      // instead of the error
 	server   func(pb.ProviderServiceServer) pb.ProviderServiceServer
+	session  sessionFault
 
 	messageLimit int  // of the gRPC server
 	immortal     bool // lives on when the host is gone
@@ -35,6 +36,7 @@ type fault struct {
 	hasty        bool // starts its streams before the service has answered
 	keyless      bool // sends no key
 	proud        bool // shows the key that it used
+	promising    bool // has no sessions, although it says so
 	optimist     bool // finds every endpoint well
 }
 
@@ -106,6 +108,21 @@ var faults = map[string]fault{
 	"wasteful":   {server: func(s serviceServer) serviceServer { return streams{s, wasteful} }},
 	"bare":       {server: func(s serviceServer) serviceServer { return streams{s, bare} }},
 	"undrained":  {server: func(s serviceServer) serviceServer { return undrained{s} }},
+
+	// How it keeps the rules of sessions.
+	"astray":     {session: sessionFault{send: astray}},
+	"echoing":    {session: sessionFault{send: echoing}},
+	"restless":   {session: sessionFault{send: restless}},
+	"garbled":    {session: sessionFault{send: garbled}},
+	"speechless": {session: sessionFault{send: speechless}},
+	"abrupt":     {session: sessionFault{opened: abrupt()}},
+	"promising":  {promising: true},
+	"forgetful":  {session: sessionFault{send: forgetful}},
+	"lavish":     {session: sessionFault{lavish: true}},
+	"belated":    {session: sessionFault{cancelled: belated}},
+	"timeless":   {session: sessionFault{timeless: true}},
+	"tolerant":   {session: sessionFault{tolerant: true}},
+	"lingering":  {session: sessionFault{lingering: true}},
 }
 
 // exitByHand leaves a person who starts the plugin without a word.

@@ -68,6 +68,10 @@ func serve(p *service, f fault) {
 	if f.server != nil {
 		server = f.server(server)
 	}
+	server = sessions{server, f.session}
+	if f.promising {
+		server = promising{server}
+	}
 	limit := wire.MaxMessage(p.Describe())
 	if f.messageLimit > 0 {
 		limit = f.messageLimit

@@ -90,7 +90,7 @@ func Manifest(p provider.Provider) provider.Manifest {
 	m := p.Describe()
 	m.SDK = "go/" + Version
 	m.Protocols = []int{Protocol}
-	m.Capabilities = nil
+	m.Capabilities = []string{CapabilitySession}
 	return m
 }
 
