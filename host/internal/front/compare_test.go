@@ -2,6 +2,7 @@ package front
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,9 @@ func start(t *testing.T, s *http.Server) (*Server, string) {
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {
-		_ = server.Close()
+		if err := server.Shutdown(context.Background()); err != nil { // clients have left by now
+			t.Error(err)
+		}
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("Serve returned %v", err)
 		}
@@ -58,7 +61,9 @@ func startStandard(t *testing.T, s *http.Server) string {
 		_ = s.Serve(l)
 	}()
 	t.Cleanup(func() {
-		_ = s.Close()
+		if err := s.Shutdown(context.Background()); err != nil { // as above
+			t.Error(err)
+		}
 		<-done
 	})
 	return l.Addr().String()

@@ -2,6 +2,8 @@ package front
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/graceful"
@@ -36,10 +38,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stop()
 	s.mu.Lock()
-	for _, c := range s.conns {
-		_ = c.nc.Close()
-	}
+	conns := slices.Collect(maps.Values(s.conns))
 	s.mu.Unlock()
+	for _, c := range conns {
+		_ = c.nc.Close()
+		c.leave() // the watcher knows nothing of connections that end here
+	}
 	err := s.http.Close()
 	_ = s.standard.Close()
 	s.release()
