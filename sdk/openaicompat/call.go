@@ -23,23 +23,31 @@ func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.R
 		asBase64 = ed.plainVectors()
 	}
 	resp, err := e.send(ctx, op, req, ed, rest.TypeJSON)
+	ed.release()
 	if err != nil {
 		return nil, err
 	}
-	out, err := e.answer(op, resp)
+	out, err := e.answer(op, req, resp)
 	if err == nil && asBase64 != nil && *asBase64 {
 		out.Body, err = toBase64(out.Body)
 	}
 	return out, err
 }
 
+// answered is an answer with its usage, in one piece of memory.
+type answered struct {
+	provider.Response
+	usage provider.Usage
+}
+
 // answer reads a whole answer and what it reports about itself.
-func (e *endpoint) answer(op *Operation, resp *rest.Response) (*provider.Response, error) {
+func (e *endpoint) answer(op *Operation, req *provider.Request, resp *rest.Response) (*provider.Response, error) {
 	body, err := resp.ReadAll()
 	if err != nil {
 		return nil, err
 	}
-	out := &provider.Response{Meta: e.meta(resp), Body: body}
+	whole := &answered{Response: provider.Response{Meta: e.meta(resp), Body: body}}
+	out := &whole.Response
 	if op.Raw {
 		out.ContentType = resp.Header.Get("Content-Type")
 		return out, op.complete(out)
@@ -52,7 +60,10 @@ func (e *endpoint) answer(op *Operation, resp *rest.Response) (*provider.Respons
 		return nil, resp.ErrorFromBody(body)
 	}
 	out.Body = e.provider.dialect.canonicalReasoning(op, body)
-	out.Model, out.FinishReason, out.Usage = text(f.model), f.finish, f.usage
+	out.Model, out.FinishReason = e.models.text(f.model, req.Model), f.finish
+	if f.used {
+		whole.usage, out.Usage = f.usage, &whole.usage
+	}
 	if out.RequestID == "" {
 		out.RequestID = text(f.id)
 	}
@@ -81,6 +92,6 @@ func (e *endpoint) Test(ctx context.Context, req *provider.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.answer(op, resp)
+	_, err = e.answer(op, &probe, resp)
 	return err
 }

@@ -209,7 +209,7 @@ func TestLargeAnswersAreNotDecoded(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if f.usage == nil || allocs > 5 {
+	if !f.used || allocs > 0 {
 		t.Errorf("looking into %d bytes took %v allocations", len(data), allocs)
 	}
 }
@@ -236,7 +236,7 @@ func FuzzReadFacts(f *testing.F) {
 			t.Fatalf("valid JSON refused: %v", err)
 		}
 		_, _ = text(got.id), text(got.model)
-		if got.usage == nil && want.Usage != nil && strings.Contains(string(data), `"usage":{`) && strings.Count(strings.ToLower(string(data)), "usage") == 1 {
+		if !got.used && want.Usage != nil && strings.Contains(string(data), `"usage":{`) && strings.Count(strings.ToLower(string(data)), "usage") == 1 {
 			t.Fatalf("usage %+v was not seen", want.Usage)
 		}
 	})

@@ -3,6 +3,7 @@ package openaicompat
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"github.com/backplane-dev/backplane/sdk/openaicompat/internal/jsonscan"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -11,19 +12,46 @@ import (
 var (
 	jsonTrue   = []byte("true")
 	askedUsage = []byte(`{"include_usage":true}`)
+	withUsage  = []jsonscan.Change{{Key: "include_usage", Value: jsonTrue}}
 )
 
-// edit collects the changes to one request's JSON body.
+// edit collects the changes to one request's JSON body. It is used by one
+// goroutine.
 type edit struct {
 	changes []jsonscan.Change
 	// wantsUsage: the caller asked for usage in the stream.
 	wantsUsage bool
-	space      [12]jsonscan.Change
+
+	space        [12]jsonscan.Change
+	text         []byte              // the values that the edit itself makes
+	includeUsage func([]byte) []byte // askForUsage, bound once
 }
 
-// newEdit makes the changes that every request of an operation needs.
-func (e *endpoint) newEdit(op *Operation, req *provider.Request) *edit {
+// edits keeps edits for the next requests: one is larger than all else that a
+// call needs here.
+var edits = sync.Pool{New: func() any {
 	ed := &edit{}
+	ed.includeUsage = ed.askForUsage
+	return ed
+}}
+
+// maxKeptText bounds the memory of an edit that is kept.
+const maxKeptText = 1 << 10
+
+// release gives the edit back once it was applied; it must not be used any more.
+func (ed *edit) release() {
+	clear(ed.space[:]) // what it points to is the request's
+	ed.changes, ed.wantsUsage = nil, false
+	if ed.text = ed.text[:0]; cap(ed.text) > maxKeptText {
+		ed.text = nil
+	}
+	edits.Put(ed)
+}
+
+// newEdit makes the changes that every request of an operation needs. Whoever
+// does not release it leaves it to the garbage collector.
+func (e *endpoint) newEdit(op *Operation, req *provider.Request) *edit {
+	ed := edits.Get().(*edit)
 	ed.changes = ed.space[:0]
 	for from, to := range op.Rename {
 		ed.add(jsonscan.Change{Key: from, Name: to, Remove: to == ""})
@@ -33,9 +61,9 @@ func (e *endpoint) newEdit(op *Operation, req *provider.Request) *edit {
 	}
 	switch model := e.chooseModel(op); {
 	case req.Model != "":
-		ed.add(jsonscan.Change{Key: "model", Value: jsonscan.AppendString(nil, req.Model)})
+		ed.add(jsonscan.Change{Key: "model", Value: ed.quoted(req.Model)})
 	case model != "":
-		ed.add(jsonscan.Change{Key: "model", Value: jsonscan.AppendString(nil, model), Default: true})
+		ed.add(jsonscan.Change{Key: "model", Value: ed.quoted(model), Default: true})
 	}
 	for _, f := range e.fields {
 		if f.operations == nil || slices.Contains(f.operations, op.Name) {
@@ -43,6 +71,13 @@ func (e *endpoint) newEdit(op *Operation, req *provider.Request) *edit {
 		}
 	}
 	return ed
+}
+
+// quoted returns s as a JSON string that lives as long as the edit.
+func (ed *edit) quoted(s string) []byte {
+	begin := len(ed.text)
+	ed.text = jsonscan.AppendString(ed.text, s)
+	return ed.text[begin:len(ed.text):len(ed.text)]
 }
 
 // chooseModel returns the model for requests that name none.
@@ -72,9 +107,9 @@ func (ed *edit) stream(op *Operation, want, noUsage bool) {
 	}
 }
 
-// includeUsage sets include_usage in stream_options and notes whether the caller
+// askForUsage sets include_usage in stream_options and notes whether the caller
 // had done so. What is no object is left for the service to refuse.
-func (ed *edit) includeUsage(old []byte) []byte {
+func (ed *edit) askForUsage(old []byte) []byte {
 	if old == nil || string(old) == "null" {
 		return askedUsage
 	}
@@ -84,7 +119,7 @@ func (ed *edit) includeUsage(old []byte) []byte {
 			ed.wantsUsage = bytes.Equal(o.Value(), jsonTrue)
 		}
 	}
-	options, err := jsonscan.Edit(old, []jsonscan.Change{{Key: "include_usage", Value: jsonTrue}})
+	options, err := jsonscan.Edit(old, withUsage)
 	if err != nil {
 		return old
 	}

@@ -2,7 +2,6 @@ package openaicompat
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,13 +10,16 @@ import (
 	"github.com/backplane-dev/backplane/sdk/rest"
 )
 
-// endpoint is an opened endpoint. It does not change once made.
+// endpoint is an opened endpoint. It does not change once made, but for the name
+// of the last model.
 type endpoint struct {
 	provider *compatible
 	client   *rest.Client
 	root     *rest.Client // for operations beside the version, see rootOf
 	header   http.Header  // of all requests, with the endpoint's key
-	query    url.Values   // of all requests
+	names    headerNames  // of headers that differ between calls
+	models   modelNames
+	query    url.Values // of all requests
 	fields   []field
 	model    string
 	key      bool // the endpoint has a key
@@ -53,25 +55,6 @@ func (e *endpoint) checkKey(req *provider.Request) error {
 		hint += " or the environment variable " + strings.Join(want.Env, " or ")
 	}
 	return provider.Errorf(provider.CodeAuth, "no key for %s; %s", e.provider.dialect.Name, hint)
-}
-
-// headers returns the headers of one request.
-func (e *endpoint) headers(req *provider.Request) http.Header {
-	d := &e.provider.dialect
-	h := make(http.Header, len(e.header)+len(req.Header)+4)
-	for _, name := range d.ForwardHeaders {
-		if value, ok := req.Header[name]; ok && d.headerProblem(name, value) == "" {
-			h.Set(name, value)
-		}
-	}
-	maps.Copy(h, e.header) // the operator's word stands above the caller's
-	if d.RequestIDHeader != "" && fitsRequestID(req.RequestID) {
-		h.Set(d.RequestIDHeader, req.RequestID)
-	}
-	if !req.Credential.IsZero() {
-		h.Set(d.Auth.header(), d.Auth.value(req.Credential))
-	}
-	return h
 }
 
 // fitsRequestID reports whether services accept the id: OpenAI refuses those
@@ -133,13 +116,15 @@ func (e *endpoint) fill(out *rest.Request, op *Operation, req *provider.Request,
 // meta returns what the header of an answer reports.
 func (e *endpoint) meta(resp *rest.Response) provider.Meta {
 	meta := resp.Meta()
-	for _, name := range e.provider.dialect.ReturnHeaders {
-		if value := resp.Header.Get(name); value != "" {
-			if meta.Header == nil {
-				meta.Header = map[string]string{}
-			}
-			meta.Header[name] = value
+	for _, name := range e.names.returned {
+		values := resp.Header[name.canonical]
+		if len(values) == 0 || values[0] == "" {
+			continue
 		}
+		if meta.Header == nil {
+			meta.Header = make(map[string]string, len(e.names.returned))
+		}
+		meta.Header[name.given] = values[0]
 	}
 	return meta
 }

@@ -65,8 +65,8 @@ func (f *facts) readGroq(raw []byte) {
 	o := jsonscan.NewObject(raw)
 	for o.Next() {
 		switch {
-		case o.Is("usage") && f.usage == nil:
-			f.usage = readUsage(o.Value())
+		case o.Is("usage") && !f.used:
+			f.usage, f.used = readUsage(o.Value())
 		case o.Is("error") && truthy(o.Value()):
 			f.failed, f.inner = true, raw
 		}

@@ -107,7 +107,7 @@ func TestThoughtsHaveTheCanonicalNameOnBothWays(t *testing.T) {
 func TestGroqsCornerOfAChunkIsRead(t *testing.T) {
 	t.Parallel()
 	f, err := readFacts([]byte(`{"choices":[],"x_groq":{"id":"req_1","usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}}`))
-	if err != nil || f.failed || f.usage == nil || *f.usage != (provider.Usage{Input: 3, Output: 4, Total: 7}) {
+	if err != nil || f.failed || !f.used || f.usage != (provider.Usage{Input: 3, Output: 4, Total: 7}) {
 		t.Errorf("got %+v, %v", f, err)
 	}
 	f, err = readFacts([]byte(`{"choices":[],"x_groq":{"id":"req_1","error":"over capacity"}}`))
@@ -115,7 +115,7 @@ func TestGroqsCornerOfAChunkIsRead(t *testing.T) {
 		t.Errorf("got %+v, %v", f, err)
 	}
 	f, err = readFacts([]byte(`{"choices":[],"x_groq":"none"}`))
-	if err != nil || f.failed || f.usage != nil {
+	if err != nil || f.failed || f.used {
 		t.Errorf("got %+v, %v", f, err)
 	}
 }

@@ -66,6 +66,7 @@ func (p *compatible) Open(_ context.Context, cfg provider.EndpointConfig) (provi
 		client:   client,
 		root:     root,
 		header:   p.dialect.header(s, cfg.Credential),
+		names:    p.dialect.headerNames(),
 		query:    p.dialect.query(s),
 		fields:   p.dialect.fields(s),
 		model:    cfg.Model,

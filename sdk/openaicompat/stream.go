@@ -20,6 +20,8 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 	ed := e.newEdit(op, req)
 	ed.stream(op, true, e.provider.dialect.NoStreamUsage)
 	resp, err := e.send(ctx, op, req, ed, rest.TypeEventStream)
+	wantsUsage := ed.wantsUsage
+	ed.release()
 	if err != nil {
 		return provider.Finish{}, err
 	}
@@ -28,9 +30,10 @@ func (e *endpoint) Stream(ctx context.Context, req *provider.Request, out provid
 	if err != nil {
 		return provider.Finish{}, err
 	}
-	s := &stream{resp: resp, out: out, op: op, dialect: &e.provider.dialect, named: op.Events == Named, meta: e.meta(resp)}
-	s.keepUsage = ed.wantsUsage || !op.StreamUsage || e.provider.dialect.NoStreamUsage
-	s.makeUsage = ed.wantsUsage && e.provider.dialect.NoStreamUsage
+	s := &stream{resp: resp, out: out, op: op, dialect: &e.provider.dialect, named: op.Events == Named, meta: e.meta(resp), models: &e.models, asked: req.Model}
+	s.chunks = s.space[:0]
+	s.keepUsage = wantsUsage || !op.StreamUsage || e.provider.dialect.NoStreamUsage
+	s.makeUsage = wantsUsage && e.provider.dialect.NoStreamUsage
 	if err := s.run(events); err != nil {
 		return provider.Finish{}, err
 	}
@@ -47,9 +50,11 @@ type stream struct {
 	out       provider.Sink
 	op        *Operation
 	dialect   *Dialect
-	named     bool // events are named, see [Named]
-	keepUsage bool // the caller asked for the chunk with the usage
-	makeUsage bool // and the service does not send it, see usageChunk
+	models    *modelNames
+	asked     string // the model that the request is for
+	named     bool   // events are named, see [Named]
+	keepUsage bool   // the caller asked for the chunk with the usage
+	makeUsage bool   // and the service does not send it, see usageChunk
 
 	meta     provider.Meta
 	id       string // the chunks' own
@@ -59,6 +64,8 @@ type stream struct {
 	usageNew bool     // usage changed in this batch
 	over     bool     // the end was seen
 	finish   provider.Finish
+	usage    provider.Usage // the latest
+	space    [8][]byte      // of chunks, enough for most batches
 }
 
 // run reads events until the stream is over.
@@ -118,13 +125,14 @@ func (s *stream) event(ev *rest.Event) error {
 		}
 		return s.resp.Unexpected(data, "a chunk in JSON")
 	}
+	name := ""
 	if f.kind == nil && ev.Type != "" {
-		f.kind = jsonscan.AppendString(nil, ev.Type)
+		name, f.kind = ev.Type, jsonscan.AppendString(nil, ev.Type)
 	}
 	if f.failed || isFailure(f.kind) {
 		return s.failure(data, &f)
 	}
-	return s.chunk(data, &f, ev.Type)
+	return s.chunk(data, &f, name)
 }
 
 // failure makes the error that an event reports.
@@ -135,7 +143,8 @@ func (s *stream) failure(data []byte, f *facts) error {
 	return s.resp.ErrorFromBody(data)
 }
 
-// chunk takes one chunk.
+// chunk takes one chunk. name is that of a named event which does not say it
+// within its data.
 func (s *stream) chunk(data []byte, f *facts, name string) error {
 	s.seen = true
 	if f.inner != nil { // an event about a response
@@ -143,17 +152,17 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 		if err != nil {
 			return s.resp.Unexpected(data, "a chunk in JSON")
 		}
-		f.id, f.model, f.usage = inner.id, inner.model, inner.usage
+		f.id, f.model, f.usage, f.used = inner.id, inner.model, inner.usage, inner.used
 		if isEnd(f.kind) {
 			f.finish = inner.finish
 		}
 	}
 	s.note(f)
-	s.makeUsage = s.makeUsage && (f.usage == nil || f.choices)
+	s.makeUsage = s.makeUsage && (!f.used || f.choices)
 	if s.named {
 		s.over = isEnd(f.kind)
 		data = withType(data, name)
-	} else if f.usage != nil && !f.choices && !s.keepUsage {
+	} else if f.used && !f.choices && !s.keepUsage {
 		return nil
 	}
 	s.chunks = append(s.chunks, s.dialect.canonicalReasoning(s.op, data))
@@ -163,7 +172,7 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 // note keeps what the chunk reports.
 func (s *stream) note(f *facts) {
 	if s.meta.Model == "" {
-		s.meta.Model = text(f.model)
+		s.meta.Model = s.models.text(f.model, s.asked)
 	}
 	if s.id == "" {
 		s.id = text(f.id)
@@ -174,8 +183,9 @@ func (s *stream) note(f *facts) {
 	if f.finish != "" {
 		s.finish.Reason = f.finish
 	}
-	if f.usage != nil {
-		s.finish.Usage, s.usageNew = f.usage, true
+	if f.used {
+		s.usage, s.usageNew = f.usage, true
+		s.finish.Usage = &s.usage
 	}
 }
 

@@ -31,7 +31,7 @@ func (e *endpoint) Transfer(ctx context.Context, req *provider.TransferRequest, 
 	}
 	defer resp.Close()
 	if resp.ContentType == rest.TypeJSON && !op.Raw {
-		return e.transferJSON(op, resp, out)
+		return e.transferJSON(op, &req.Request, resp, out)
 	}
 	err = out.Start(provider.TransferHead{
 		Meta: e.meta(resp), ContentType: resp.Header.Get("Content-Type"), Length: resp.Length,
@@ -54,8 +54,8 @@ func (e *endpoint) sendTransfer(ctx context.Context, op *Operation, req *provide
 }
 
 // transferJSON answers with JSON, after a look whether it reports an error.
-func (e *endpoint) transferJSON(op *Operation, resp *rest.Response, out provider.TransferSink) (provider.Finish, error) {
-	answer, err := e.answer(op, resp)
+func (e *endpoint) transferJSON(op *Operation, req *provider.Request, resp *rest.Response, out provider.TransferSink) (provider.Finish, error) {
+	answer, err := e.answer(op, req, resp)
 	if err != nil {
 		return provider.Finish{}, err
 	}

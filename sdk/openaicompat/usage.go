@@ -8,13 +8,12 @@ import (
 )
 
 // readUsage reads a usage object under the names of chat (prompt_tokens) or of
-// responses (input_tokens). It returns nil if raw is none. Numbers that cannot
-// be read count as zero; a missing total is the sum of the parts.
-func readUsage(raw []byte) *provider.Usage {
+// responses (input_tokens). ok is false if raw is none. Numbers that cannot be
+// read count as zero; a missing total is the sum of the parts.
+func readUsage(raw []byte) (u provider.Usage, ok bool) {
 	if len(raw) == 0 || raw[0] != '{' {
-		return nil
+		return u, false
 	}
-	u := &provider.Usage{}
 	o := jsonscan.NewObject(raw)
 	for o.Next() {
 		switch string(o.Key()) {
@@ -33,7 +32,7 @@ func readUsage(raw []byte) *provider.Usage {
 	if u.Total == 0 {
 		u.Total = u.Input + u.Output
 	}
-	return u
+	return u, true
 }
 
 // detail returns a number of a nested object, 0 if it is not there.
