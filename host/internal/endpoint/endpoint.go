@@ -188,9 +188,12 @@ func (e *Endpoint) Recent(filter status.RequestFilter) []status.Request {
 	return e.stats.Recent(filter)
 }
 
-// ResetStats starts counters and recent requests anew. Queue and breaker are
-// left alone.
-func (e *Endpoint) ResetStats() { e.stats.Reset() }
+// ResetStats starts counters and recent requests anew. Who waits in the queue and
+// the breaker are left alone.
+func (e *Endpoint) ResetStats() {
+	e.stats.Reset()
+	e.queue.ResetCounts()
+}
 
 // limits translates the configuration of the queue.
 func limits(p *config.Policy) queue.Limits {

@@ -32,9 +32,9 @@ func TestTheVerdictSaysWhatWouldBecomeOfARequest(t *testing.T) {
 		available bool
 	}{
 		"idle":    {steady(), func(*testing.T, *Endpoint) {}, "sent at once", true},
-		"waiting": {narrow, func(t *testing.T, e *Endpoint) { call(t, e, 1) }, "waits in the queue behind 0 others", true},
+		"waiting": {narrow, func(t *testing.T, e *Endpoint) { call(t, e, 1) }, "waits in the queue, as the first", true},
 		"full": {narrow, func(t *testing.T, e *Endpoint) { call(t, e, 2) },
-			"refused: the queue is full, 1 of 1 requests wait and 1 of 1 are running", false},
+			"refused: the queue is full, waiting: 1 of 1, running: 1 of 1", false},
 		"open": {steady(), func(_ *testing.T, e *Endpoint) { e.OpenCircuit("why not", 5*time.Second) },
 			"refused: the circuit is open for another 5s, because it was opened by hand: why not", false},
 		"open for good": {steady(), func(_ *testing.T, e *Endpoint) { e.OpenCircuit("why not", 0) },

@@ -24,7 +24,7 @@ func (e *Endpoint) verdict(x *status.Explanation, set *settings) string {
 	case x.Gate != nil && x.Gate.Until.After(x.At):
 		return fmt.Sprintf("waits for another %s at least: %s", rest(x.Gate.Until, x.At), orElse(x.Gate.Why, "the service asked to wait"))
 	case q.MaxConcurrent > 0 && q.InFlight >= q.MaxConcurrent && !q.Unbounded && q.Waiting >= q.Size:
-		return fmt.Sprintf("refused: the queue is full, %d of %d requests wait and %d of %d are running", q.Waiting, q.Size, q.InFlight, q.MaxConcurrent)
+		return fmt.Sprintf("refused: the queue is full, waiting: %d of %d, running: %d of %d", q.Waiting, q.Size, q.InFlight, q.MaxConcurrent)
 	case q.Waiting > 0 || x.Gate != nil || q.MaxConcurrent > 0 && q.InFlight >= q.MaxConcurrent:
 		return waitVerdict(q)
 	case c.State == status.CircuitHalfOpen:
@@ -51,6 +51,12 @@ func openVerdict(c *status.Circuit, now time.Time, whenOpen string) string {
 
 func waitVerdict(q *status.QueueNow) string {
 	text := fmt.Sprintf("waits in the queue behind %d others", q.Waiting)
+	switch q.Waiting {
+	case 0:
+		text = "waits in the queue, as the first"
+	case 1:
+		text = "waits in the queue behind one other"
+	}
 	if q.Estimate > 0 {
 		text += ", for about " + schema.FormatDuration(q.Estimate.Round(time.Millisecond))
 	}

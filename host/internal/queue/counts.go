@@ -2,7 +2,7 @@ package queue
 
 import "github.com/backplane-dev/backplane/host/status"
 
-// counts are what a queue has done since it was made.
+// counts are what a queue has done since it was made, or they were reset.
 type counts struct {
 	full, bytes, room, late, overload uint64 // refusals, see status.Refusal
 	paced                             uint64
@@ -39,4 +39,11 @@ func (q *Queue) Paced() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.counts.paced
+}
+
+// ResetCounts starts the counts of refusals and paced requests anew.
+func (q *Queue) ResetCounts() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts = counts{}
 }

@@ -67,6 +67,9 @@ func TestEachRefusalIsCountedByItsReason(t *testing.T) {
 				if q.Paced() != 0 {
 					t.Errorf("%d requests counted as paced", q.Paced())
 				}
+				if q.ResetCounts(); q.Refused() != nil {
+					t.Errorf("%v are counted after a reset", q.Refused())
+				}
 				cancel()
 				synctest.Wait()
 			})
@@ -107,6 +110,9 @@ func TestRequestsThatWaitForARateOnlyAreCounted(t *testing.T) {
 		ask(t.Context(), q, Ticket{Model: "slow"}) // waits, and would for a slot too
 		if q.Paced() != 3 || q.Refused() != nil {
 			t.Errorf("%d requests are counted as paced, want 3; refused %v", q.Paced(), q.Refused())
+		}
+		if q.ResetCounts(); q.Paced() != 0 {
+			t.Errorf("%d are counted after a reset", q.Paced())
 		}
 		q.Close()
 		synctest.Wait()

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -16,11 +17,28 @@ const trialTime = time.Second
 // decides. Its fields are guarded by the queue's lock.
 type gate struct {
 	phase phase
-	until time.Time // end of the hold
-	why   *provider.Error
+	hold            // the one that lasts the longest, also once it is over
+	holds []hold    // all since the gate was shut, one for each code
 	due   time.Time // when the timer has something to do
 	timer *time.Timer
 	trial uint64 // number of the latest trial
+}
+
+// hold is a wish that nothing is sent until a moment. Several can be in effect, as
+// of a service that refuses for the rate and whose circuit opens as well: the
+// longest keeps the gate shut, and the end of that before its time brings back
+// the other.
+type hold struct {
+	until time.Time
+	why   *provider.Error
+}
+
+// code is that of the error that asks for the hold.
+func (h *hold) code() provider.Code {
+	if h.why == nil {
+		return ""
+	}
+	return h.why.Code
 }
 
 type phase uint8
@@ -48,9 +66,43 @@ func (g *gate) stop() {
 	}
 }
 
-// limited reports whether the gate is shut because of the service's rate.
-func (g *gate) limited() bool {
-	return g.phase == phaseShut && g.why != nil && g.why.IsRateLimit()
+// limited is the hold for the service's rate, nil if there is none.
+func (g *gate) limited() *hold {
+	if g.phase != phaseShut {
+		return nil
+	}
+	for i := range g.holds {
+		if h := &g.holds[i]; h.why != nil && h.why.IsRateLimit() && time.Until(h.until) > 0 {
+			return h
+		}
+	}
+	return nil
+}
+
+// add notes a hold, unless there is one for the same reason that lasts as long.
+func (g *gate) add(h hold) bool {
+	if g.phase != phaseShut {
+		g.holds = g.holds[:0]
+	}
+	for _, other := range g.holds {
+		if other.code() == h.code() && !h.until.After(other.until) {
+			return false
+		}
+	}
+	g.drop(h.code())
+	g.holds = append(g.holds, h)
+	g.choose()
+	return true
+}
+
+// drop forgets the hold of a code.
+func (g *gate) drop(code provider.Code) {
+	g.holds = slices.DeleteFunc(g.holds, func(h hold) bool { return h.code() == code })
+}
+
+// choose makes the hold that lasts the longest the one in effect. There is one.
+func (g *gate) choose() {
+	g.hold = slices.MaxFunc(g.holds, func(a, b hold) int { return a.until.Compare(b.until) })
 }
 
 // Why a request does not wait for the end of a hold.
@@ -61,29 +113,29 @@ const (
 
 // refusal is the error for a request that does not wait for the end of the hold.
 // A plugin that is down and an open circuit say so by their own codes.
-func (g *gate) refusal(reason string) *provider.Error {
-	rest := max(time.Until(g.until), time.Millisecond)
+func (h *hold) refusal(reason string) *provider.Error {
+	rest := max(time.Until(h.until), time.Millisecond)
 	left := "for another " + text(rest) + ", " + reason
 	e := &provider.Error{
 		Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: rest, Message: "the service is left alone " + left,
 	}
-	if g.why == nil {
+	if h.why == nil {
 		return e
 	}
-	e.Message += "; it had said: " + g.why.Message
-	switch g.why.Code {
+	e.Message += "; it had said: " + h.why.Message
+	switch h.why.Code {
 	case provider.CodePluginUnavailable:
-		e.Code, e.Cause = g.why.Code, g.why
-		e.Message = g.why.Message + "; requests wait for the plugin " + left
+		e.Code, e.Cause = h.why.Code, h.why
+		e.Message = h.why.Message + "; requests wait for the plugin " + left
 	case provider.CodeCircuitOpen:
-		e.Code, e.Cause = g.why.Code, g.why
+		e.Code, e.Cause = h.why.Code, h.why
 		e.Message = "the circuit breaker is open and requests wait for its probe " + left
 	}
 	return e
 }
 
 // Hold shuts the gate until the given moment, or longer if it is shut for
-// longer already. Until then no slot is granted; then one request goes ahead,
+// longer already: see [hold]. Until then no slot is granted; then one request goes ahead,
 // and the others follow once it got through ([Slot.Passed]) or was not refused
 // for a second. Requests that would be too late by then are refused now, with
 // words about why, the error that asks for the hold; so are, if that is a rate
@@ -92,32 +144,44 @@ func (g *gate) refusal(reason string) *provider.Error {
 func (q *Queue) Hold(until time.Time, why *provider.Error) {
 	q.lock()
 	defer q.unlock()
-	if q.closed || time.Until(until) <= 0 || (q.gate.phase == phaseShut && !until.After(q.gate.until)) {
+	if q.closed || time.Until(until) <= 0 || !q.gate.add(hold{until, why}) {
 		return
 	}
-	q.gate.phase, q.gate.until, q.gate.why = phaseShut, until, why
-	q.setTimer(until)
+	q.gate.phase = phaseShut
+	q.setTimer(q.gate.until)
 	q.flow.pause()
+	limited := q.gate.limited()
 	q.waiting.each(func(w *waiter) {
 		switch {
 		case w.Ungated:
 		case q.gate.beyond(w.Deadline):
 			q.fail(w, q.gate.refusal(tooLong))
-		case w.Elsewhere && q.gate.limited():
-			q.fail(w, q.gate.refusal(elsewhere))
+		case w.Elsewhere && limited != nil:
+			q.fail(w, limited.refusal(elsewhere))
 		}
 	})
 }
 
-// Unhold opens the gate before its time if it was shut by an error of the given
-// code, for who knows that the reason is gone.
+// Unhold ends the hold of the given code before its time, for who knows that the
+// reason is gone. The gate opens if there is no other.
 func (q *Queue) Unhold(code provider.Code) {
 	q.lock()
 	defer q.unlock()
-	if q.closed || q.gate.open() || q.gate.why == nil || q.gate.why.Code != code {
+	if q.closed || q.gate.open() {
 		return
 	}
-	q.gate.stop()
+	g := &q.gate
+	g.drop(code)
+	switch {
+	case g.code() != code:
+		return // it is shut for another reason
+	case g.phase == phaseShut && len(g.holds) > 0:
+		if g.choose(); time.Until(g.until) > 0 {
+			q.setTimer(g.until)
+			return
+		}
+	}
+	g.stop()
 	q.open()
 }
 

@@ -140,6 +140,6 @@ func (q *Queue) cut(now time.Duration) {
 // overloaded is the refusal of who has waited too long in a standing queue.
 func (q *Queue) overloaded(t *tenant, target, now time.Duration) *provider.Error {
 	return q.refusal(q.advice(t.len, now), fmt.Sprintf(
-		"has been overloaded for %s, waits are cut to %s: %d requests wait",
-		text(now-q.standing(t)), text(target), t.len))
+		"has been overloaded for %s, waits are cut to %s: %s",
+		text(now-q.standing(t)), text(target), waits(t.len)))
 }

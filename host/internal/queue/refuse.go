@@ -42,9 +42,10 @@ func (q *Queue) kept(t *Ticket, now time.Duration) error {
 	case q.gate.beyond(t.Deadline):
 		return q.gate.refusal(tooLong)
 	case !t.Elsewhere:
-	case q.gate.limited():
-		return q.gate.refusal(elsewhere)
 	default:
+		if limited := q.gate.limited(); limited != nil {
+			return limited.refusal(elsewhere)
+		}
 		if wait := q.pace.until[t.Model] - now; wait >= worthMoving {
 			return &provider.Error{
 				Code: provider.CodeRateLimit, Source: provider.SourceHost, RetryAfter: wait,
@@ -67,8 +68,8 @@ func (q *Queue) late(t *Ticket, now time.Duration) *provider.Error {
 	}
 	q.counts.late++
 	return q.refusal(wait, fmt.Sprintf(
-		"would serve this request too late: in about %s, and an answer takes %s, but it has %s left; %d requests wait",
-		text(wait), text(answer), text(rest), q.waiting.len))
+		"would serve this request too late: in about %s, and an answer takes %s, but it has %s left; %s",
+		text(wait), text(answer), text(rest), waits(q.waiting.len)))
 }
 
 // estimate is the wait that t must expect, 0 if that is not known. Of tenants
@@ -112,7 +113,7 @@ func (q *Queue) full(t *Ticket, now time.Duration) *provider.Error {
 	if over := q.waiting.len + 1 - q.limits.Size; over > 0 && !q.makeRoom(t, requests, 1, now) {
 		q.counts.full++
 		return q.refusal(q.advice(q.waiting.len, now), fmt.Sprintf(
-			"is full: %d of %d requests wait", q.waiting.len, q.limits.Size))
+			"is full: %d of %d requests %s", q.waiting.len, q.limits.Size, wait(q.waiting.len)))
 	}
 	room := q.limits.MaxBytes
 	if over := q.waiting.bytes + t.Bytes - room; room > 0 && over > 0 && !q.makeRoom(t, bodies, min(over, t.Bytes), now) {
@@ -154,4 +155,20 @@ func text(d time.Duration) string {
 		unit = time.Microsecond
 	}
 	return schema.FormatDuration(d.Round(unit))
+}
+
+// waits says how many requests wait.
+func waits(n int) string {
+	if n == 1 {
+		return "1 request waits"
+	}
+	return fmt.Sprintf("%d requests wait", n)
+}
+
+// wait is what so many do.
+func wait(n int) string {
+	if n == 1 {
+		return "waits"
+	}
+	return "wait"
 }
