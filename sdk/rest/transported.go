@@ -169,4 +169,3 @@ func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 
 // Close implements [io.Closer].
 func (noBody) Close() error { return nil }
-
