@@ -53,7 +53,7 @@ func newServerCall(s *server, f *requestFrame) *serverCall {
 // author may keep the body, so it has memory of its own, in one part.
 func (k *serverCall) body(piece []byte, last bool) error {
 	switch {
-	case k.refused != nil: // the host does not know it yet
+	case k.refused != nil, k.over(): // the host does not know it yet
 		return nil
 	case k.complete:
 		return violation("data for call %d, whose body was complete", k.id)
@@ -98,7 +98,7 @@ func (k *serverCall) run() {
 		err = k.server.handler.Stream(k.ctx, &k.request, k.send)
 	default:
 		var res *provider.Response
-		if res, err = k.server.handler.Call(k.ctx, &k.request); err == nil {
+		if res, err = k.server.handler.Call(k.ctx, &k.request); err == nil && res != nil {
 			err = k.answer(res)
 		}
 	}
@@ -215,6 +215,9 @@ func (k *serverCall) spend(cost int) error {
 func (k *serverCall) addCredit(n uint32) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.ended {
+		return nil
+	}
 	k.credit += int64(n)
 	if k.credit > math.MaxInt32 {
 		return violation("call %d has credit over 2^31", k.id)
@@ -223,6 +226,13 @@ func (k *serverCall) addCredit(n uint32) error {
 		signal(k.more)
 	}
 	return nil
+}
+
+// over reports whether the call has ended, even if its author works on.
+func (k *serverCall) over() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ended
 }
 
 // leave ends the call for whoever works on it.
