@@ -94,7 +94,7 @@ func (f *facts) readChoices(raw []byte) {
 }
 
 var (
-	finishKey    = []byte(`"finish_reason"`)
+	finishKey    = []byte(`finish_reason"`) // without the first quote, of which there are many to find
 	escapedRunes = []byte(`\u`)
 )
 
@@ -107,6 +107,9 @@ func unfinished(raw []byte) bool {
 		i := bytes.Index(rest, finishKey)
 		if i < 0 {
 			break
+		}
+		if i == 0 || rest[i-1] != '"' {
+			return false
 		}
 		// Within a string the quotes of the key would be escaped, and no colon
 		// would follow.

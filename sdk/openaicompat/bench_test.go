@@ -2,10 +2,12 @@ package openaicompat
 
 import (
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
+	"github.com/backplane-dev/backplane/sdk/rest"
 )
 
 // drop takes a stream and forgets it.
@@ -47,4 +49,50 @@ func BenchmarkStream(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/chunks, "ns/chunk")
+}
+
+// BenchmarkAdded counts what this package adds to a bare request of package rest
+// with the same answer, as the difference of two counts.
+func BenchmarkAdded(b *testing.B) {
+	const answer = `{"id":"c1","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}`
+	s := newService(b, answerJSON(200, answer))
+	s.requests = nil
+	e := s.open(b, dialect(func(d *Dialect) {
+		d.RequestIDHeader, d.ReturnHeaders = "X-Client-Request-Id", []string{"x-took-ms", "x-version"}
+	}), nil)
+	body := []byte(`{"model":"m","messages":[{"role":"user","content":"` + strings.Repeat("word ", 200) + `"}]}`)
+	for name, req := range map[string]*provider.Request{
+		"asIs":    {Operation: provider.OpChat, Model: "m", RequestID: "r-1", Body: body},
+		"changed": {Operation: provider.OpChat, Model: "other", RequestID: "r-1", Body: body},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var added uint64
+			for b.Loop() {
+				bare := allocations(func() {
+					resp, err := e.client.Do(b.Context(), &rest.Request{Method: "POST", Path: "/chat/completions", Header: e.header, Accept: rest.TypeJSON, Body: body})
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := resp.ReadAll(); err != nil {
+						b.Fatal(err)
+					}
+				})
+				added += allocations(func() {
+					if _, err := e.Call(b.Context(), req); err != nil {
+						b.Fatal(err)
+					}
+				}) - bare
+			}
+			b.ReportMetric(float64(int64(added))/float64(b.N), "allocs-added/op")
+		})
+	}
+}
+
+// allocations counts the process's while do runs.
+func allocations(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
 }
