@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -128,4 +129,82 @@ func BenchmarkStream(b *testing.B) {
 		}
 		resp.Finish()
 	})
+}
+
+// BenchmarkIdleStreams reports the memory of a stream that waits for its next
+// event, the goroutine of its reader and the fake's end of it included.
+func BenchmarkIdleStreams(b *testing.B) {
+	const streams = 1000
+	for _, way := range []string{"direct", "transport"} {
+		b.Run(way, func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(idleStreams(b, streams)/1024/streams, "KiB/stream")
+			}
+		})
+	}
+}
+
+func idleStreams(b *testing.B, streams int) float64 {
+	l, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // ends the goroutine
+	go func() {
+		event := "data: " + benchChunk + "\n\n"
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }() // when all is over
+			readRequest(conn)
+			if _, err := fmt.Fprintf(conn, "%s%x\r\n%s\r\n", okHeader, len(event), event); err != nil {
+				return
+			}
+		}
+	}()
+	client := newClient(b, "http://"+l.Addr().String(), nil)
+	before := inUse()
+	ctx, cancel := context.WithCancel(b.Context())
+	var waiting, ended sync.WaitGroup
+	for range streams {
+		waiting.Add(1)
+		ended.Go(func() { waitForEvents(ctx, b, client, waiting.Done) })
+	}
+	waiting.Wait()
+	used := inUse() - before
+	cancel()
+	ended.Wait()
+	return used
+}
+
+// waitForEvents reads the first event of a stream and waits for another.
+func waitForEvents(ctx context.Context, b *testing.B, client *Client, first func()) {
+	resp, err := client.Do(ctx, &Request{Path: "/x", Body: []byte("{}"), Accept: TypeEventStream})
+	if err != nil {
+		b.Error(err)
+		first()
+		return
+	}
+	defer resp.Close()
+	events, err := resp.Events()
+	if err == nil {
+		_, err = events.Next()
+	}
+	first()
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	_, _ = events.Next() // it ends with the context
+}
+
+// inUse returns the bytes of heap and stacks in use.
+func inUse() float64 {
+	runtime.GC()
+	runtime.GC() // pools are emptied by the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
 }

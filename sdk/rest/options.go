@@ -58,7 +58,8 @@ type Options struct {
 	// TLS replaces the TLS configuration (own certificate authorities); nil is
 	// Go's default.
 	TLS *tls.Config
-	// Dial replaces the dialer, for unix sockets and tests.
+	// Dial replaces the dialer, for unix sockets and tests. It must end with its
+	// context.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// MaxIdleConns is the number of idle connections kept for the next calls.
 	// Default: 512.

@@ -29,7 +29,17 @@ func (c *conn) close() { _ = c.Conn.Close() }
 
 // alive reports whether an idle connection can carry a request: whether it is
 // open and nothing arrived that nobody asked for.
-func (c *conn) alive() bool { return c.fast != nil && c.fast.silent() }
+func (c *conn) alive() bool {
+	if c.fast == nil {
+		return false
+	}
+	silent, err := c.fast.silent()
+	if errors.Is(err, os.ErrDeadlineExceeded) { // that of an earlier answer
+		c.setBound(time.Time{})
+		silent, _ = c.fast.silent() // it is dead, whatever is wrong
+	}
+	return silent
+}
 
 // write sends as much of p as the kernel takes without waiting. It takes nothing
 // where the kernel cannot be asked.

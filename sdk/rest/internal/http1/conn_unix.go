@@ -79,10 +79,12 @@ func (d *descriptor) writeNow(fd uintptr) bool {
 	return true
 }
 
-// silent reports whether the connection is open and has nothing to read.
-func (d *descriptor) silent() bool {
+// silent reports whether the connection is open and has nothing to read. The
+// error says why it could not be asked.
+func (d *descriptor) silent() (bool, error) {
 	d.err = nil
-	return d.raw.Read(d.asking) == nil && errors.Is(d.err, syscall.EAGAIN)
+	err := d.raw.Read(d.asking)
+	return err == nil && errors.Is(d.err, syscall.EAGAIN), err
 }
 
 // readNow reads a byte. There must be none, so that none is lost.
