@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -38,7 +39,14 @@ func overSocket(b *testing.B, ep provider.Endpoint) *client.Conn {
 		_ = cc.Close()
 		server.Stop()
 	})
-	conn := client.New(cc)
+	var opts []client.Option
+	if plain {
+		opts = append(opts, client.WithoutSession())
+	}
+	conn := client.New(cc, opts...)
+	if _, err := conn.Describe(b.Context()); err != nil {
+		b.Fatal(err)
+	}
 	open(b, conn, provider.EndpointConfig{ID: "e", Revision: 1})
 	return conn
 }
@@ -50,7 +58,7 @@ func BenchmarkCall(b *testing.B) {
 			return &provider.Response{Body: answer}, nil
 		}))
 		req := chatRequest()
-		req.Body = answer
+		req.Body, req.Timeout, req.ConnectTimeout = answer, time.Minute, 5*time.Second
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(2 * size))

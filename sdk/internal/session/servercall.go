@@ -20,6 +20,7 @@ type serverCall struct {
 	request provider.Request
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	handed  callContext        // what the handler sees of both
 	release context.CancelFunc // of the deadline, nil if there is none
 
 	// For the reader alone, until the body is complete.
@@ -46,6 +47,7 @@ func newServerCall(s *server, f *requestFrame) *serverCall {
 		ctx, k.release = context.WithTimeout(ctx, f.open.timeout)
 	}
 	k.ctx, k.cancel = context.WithCancelCause(ctx)
+	k.handed = callContext{k.ctx, k.cancel}
 	return k
 }
 
@@ -95,10 +97,10 @@ func (k *serverCall) run() {
 	switch {
 	case err != nil:
 	case k.stream:
-		err = k.server.handler.Stream(k.ctx, &k.request, k.send)
+		err = k.server.handler.Stream(&k.handed, &k.request, k.send)
 	default:
 		var res *provider.Response
-		if res, err = k.server.handler.Call(k.ctx, &k.request); err == nil && res != nil {
+		if res, err = k.server.handler.Call(&k.handed, &k.request); err == nil && res != nil {
 			err = k.answer(res)
 		}
 	}

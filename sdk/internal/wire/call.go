@@ -86,36 +86,15 @@ func offered(m *provider.Manifest, endpoint provider.Endpoint) string {
 	return strings.Join(ops, ", ")
 }
 
-// attempt bounds ctx by the time that the host gives to this attempt. arrived
-// lifts the bound once the answer has begun: what follows is bounded by the
-// host's idle timeout. cancel must be called at the end.
-func (c *call) attempt(ctx context.Context) (bound context.Context, arrived, cancel func()) {
-	if c.req.ConnectTimeout > 0 {
-		ctx = provider.WithConnectTimeout(ctx, c.req.ConnectTimeout)
-	}
-	if c.req.Timeout <= 0 {
-		ctx, cancel := context.WithCancel(ctx)
-		return ctx, func() {}, cancel
-	}
-	limit := provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", c.req.Timeout)
-	if c.mode == provider.ModeCall || c.mode == "" {
-		ctx, cancel := context.WithTimeoutCause(ctx, c.req.Timeout, limit)
-		return ctx, func() {}, cancel
-	}
-	return expiring(ctx, c.req.Timeout, limit)
-}
-
-// result turns what the author's code returned into the status to send. ctx is
-// the context that [call.attempt] made.
-func (c *call) result(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil || !vague(err) {
+// result turns what the author's code returned into the status to send.
+func (c *call) result(a *attempt, err error) error {
+	if err == nil || a.Err() == nil || !vague(err) {
 		return c.guard.status(err)
 	}
-	var limit *provider.Error
-	if errors.As(context.Cause(ctx), &limit) {
+	if limit := a.expired(); limit != nil {
 		return c.guard.status(&provider.Error{Code: limit.Code, Message: limit.Message, Source: limit.Source, Cause: err})
 	}
-	return c.guard.status(provider.AsError(ctx.Err()))
+	return c.guard.status(provider.AsError(a.Err()))
 }
 
 // vague reports whether err, returned after the context ended, says no more
@@ -141,18 +120,22 @@ func (s *Server) call(ctx context.Context, req *provider.Request) (*provider.Res
 		return nil, err
 	}
 	defer c.end()
-	ctx, _, cancel := c.attempt(ctx)
-	defer cancel()
+	a := c.attempt(ctx)
+	defer a.finish()
 	var res *provider.Response
 	err := c.guard.run(func() (err error) {
-		res, err = c.answer(ctx)
+		res, err = c.answer(a)
 		return err
 	})
+	a.arrived() // from here on the limit must not come between the answer and its way
+	if err == nil {
+		err = a.inTime()
+	}
 	if err == nil {
 		err = c.checkResponse(res)
 	}
-	if err != nil {
-		return nil, c.result(ctx, err)
+	if err := c.result(a, err); err != nil {
+		return nil, err
 	}
 	return res, nil
 }
@@ -175,11 +158,11 @@ func (s *Server) TestEndpoint(ctx context.Context, in *pb.TestEndpointRequest) (
 		return nil, err
 	}
 	defer c.end()
-	ctx, _, cancel := c.attempt(ctx)
-	defer cancel()
-	err := c.guard.run(func() error { return c.test(ctx) })
-	if err != nil {
-		return nil, c.result(ctx, err)
+	a := c.attempt(ctx)
+	defer a.finish()
+	err := c.guard.run(func() error { return c.test(a) })
+	if err := c.result(a, err); err != nil {
+		return nil, err
 	}
 	return &pb.TestEndpointResponse{}, nil
 }

@@ -34,15 +34,15 @@ func (s *Server) stream(ctx context.Context, req *provider.Request, send func(pr
 		return err
 	}
 	defer c.end()
-	ctx, arrived, cancel := c.attempt(ctx)
-	defer cancel()
-	out := &sink{send: send, arrived: arrived}
+	a := c.attempt(ctx)
+	defer a.finish()
+	out := &sink{send: send, arrived: a.arrived}
 	var finish provider.Finish
 	err := c.guard.run(func() (err error) {
-		finish, err = c.stream(ctx, out)
+		finish, err = c.stream(a, out)
 		return err
 	})
-	return c.result(ctx, out.end(finish, err))
+	return c.result(a, out.end(finish, err))
 }
 
 // stream dispatches a call of mode "stream", the typed interface before the raw one.

@@ -29,14 +29,14 @@ func (s *Server) Transfer(stream pb.ProviderService_TransferServer) error {
 		return err
 	}
 	defer c.end()
-	ctx, arrived, cancel := c.attempt(stream.Context())
-	defer cancel()
+	a := c.attempt(stream.Context())
+	defer a.finish()
 	req := &provider.TransferRequest{Request: *c.req, DataType: head.GetDataType(), DataLength: head.GetDataLength()}
 	if head.GetHasData() {
 		req.Data = &upload{recv: stream.Recv, length: head.GetDataLength()}
 	}
-	out := &transferSink{send: stream.Send, arrived: arrived}
-	return c.result(ctx, c.transfer(ctx, req, out))
+	out := &transferSink{send: stream.Send, arrived: a.arrived}
+	return c.result(a, c.transfer(a, req, out))
 }
 
 func (c *call) transfer(ctx context.Context, req *provider.TransferRequest, out *transferSink) error {

@@ -1,0 +1,104 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
+)
+
+// ender is a context that its holder can end, as that of a call on a session is.
+type ender interface {
+	context.Context
+	// End ends the context with a cause.
+	End(cause error)
+}
+
+// attempt is the context of a call's author: it ends with the call's own, and
+// when the time is up that the host gives to this attempt. It is one context, and
+// not one for each of these limits, since every call needs one.
+type attempt struct {
+	context.Context
+	end      func(cause error)
+	own      bool // nobody else ends the context at the end of the call
+	limit    time.Duration
+	timer    *time.Timer // nil if there is no limit
+	deadline time.Time   // zero unless all of the call must be over by then
+}
+
+// attempt begins the attempt's time; finish must be called at the end.
+func (c *call) attempt(ctx context.Context) *attempt {
+	a := &attempt{Context: ctx, limit: c.req.Timeout}
+	if call, ok := ctx.(ender); ok {
+		a.end = call.End
+	} else {
+		a.Context, a.end = context.WithCancelCause(ctx)
+		a.own = true
+	}
+	if c.req.ConnectTimeout > 0 {
+		a.Context = provider.WithConnectTimeout(a.Context, c.req.ConnectTimeout)
+	}
+	if a.limit > 0 {
+		if c.mode == provider.ModeCall || c.mode == "" {
+			a.deadline = time.Now().Add(a.limit)
+		}
+		a.timer = time.AfterFunc(a.limit, a.expire)
+	}
+	return a
+}
+
+// expire ends the attempt, whose time is up.
+func (a *attempt) expire() {
+	a.end(provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", a.limit))
+}
+
+// expired is the limit as an error if that is what ended the context, else nil.
+func (a *attempt) expired() *provider.Error {
+	var limit *provider.Error
+	if a.Context.Err() == nil || !errors.As(context.Cause(a.Context), &limit) {
+		return nil
+	}
+	return limit
+}
+
+// inTime refuses an answer that came after the limit: the host has given it up.
+func (a *attempt) inTime() error {
+	if limit := a.expired(); limit != nil {
+		return limit
+	}
+	return nil
+}
+
+// arrived lifts the limit of a stream or a transfer once the answer has begun:
+// what follows is bounded by the host's idle timeout.
+func (a *attempt) arrived() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// finish ends the attempt for good.
+func (a *attempt) finish() {
+	a.arrived()
+	if a.own {
+		a.end(nil)
+	}
+}
+
+// Deadline implements [context.Context].
+func (a *attempt) Deadline() (time.Time, bool) {
+	deadline, ok := a.Context.Deadline()
+	if a.deadline.IsZero() || ok && deadline.Before(a.deadline) {
+		return deadline, ok
+	}
+	return a.deadline, true
+}
+
+// Err implements [context.Context].
+func (a *attempt) Err() error {
+	if a.expired() != nil {
+		return context.DeadlineExceeded
+	}
+	return a.Context.Err()
+}
