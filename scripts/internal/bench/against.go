@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -118,14 +119,21 @@ func (r *results) comparisons() []comparison {
 		for _, f := range compared {
 			one := compare(r.rounds(c.name, newBuild, f.figure), r.rounds(c.name, oldBuild, f.figure),
 				r.rounds(c.name, oldControl, f.figure), f.more)
-			if one.New == 0 || one.Old == 0 || f.figure == first && !c.stream {
-				continue // not a figure of this case, or the same as its p50
+			if one.New == 0 || one.Old == 0 || c.tellsNothing(f.figure) {
+				continue
 			}
 			one.Case, one.Figure, one.MoreIsBetter = c.name, f.figure, f.more
 			all = append(all, one)
 		}
 	}
 	return all
+}
+
+// tellsNothing reports whether the case has the figure without being about it: the
+// first byte of an answer in one piece, the length of a stream that is paced.
+func (c benchCase) tellsNothing(f figure) bool {
+	answers := []figure{perSecond, p50, p99, first}
+	return f == first && !c.stream || c.paced && slices.Contains(answers, f)
 }
 
 // leastNoise is what is called noise at least: nobody acts on less.
