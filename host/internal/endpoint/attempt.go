@@ -17,7 +17,7 @@ import (
 // gives back.
 type attempt struct {
 	r      *run
-	req    provider.Request // the caller's, completed
+	req    *provider.Request // the caller's, completed; in scope
 	scope  *scope
 	slot   queue.Slot
 	permit circuit.Permit
@@ -33,9 +33,10 @@ func (r *run) newAttempt(number int, now time.Time, slot queue.Slot, permit circ
 	if number > 1 {
 		a = new(attempt)
 	}
-	a.r, a.req, a.scope, a.slot, a.permit, a.start = r, *r.req, r.scope, slot, permit, now
+	a.r, a.req, a.scope, a.slot, a.permit, a.start = r, &r.scope.req, r.scope, slot, permit, now
 	a.passed, a.waited = permit.State(), r.report.QueueWait-r.waited
 	r.waited = r.report.QueueWait
+	*a.req = *r.req
 	a.req.Endpoint, a.req.Revision, a.req.Attempt, a.req.Timeout = r.e.id, r.set.revision, number, 0
 	a.req.ConnectTimeout = r.set.policy.ConnectTimeout
 	if r.mode == provider.ModeCall {

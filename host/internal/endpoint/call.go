@@ -11,16 +11,22 @@ import (
 // if it fails; errors are [*provider.Error].
 func (e *Endpoint) Call(ctx context.Context, req *provider.Request, how How) (*provider.Response, status.Report, error) {
 	r := e.begin(ctx, req, provider.ModeCall, how)
-	if err := e.do(r); err != nil {
-		return nil, r.report, err
+	err := e.do(r)
+	resp, report := r.resp, r.report
+	if err == nil {
+		r.finish(nil, resp.Usage, r.lastEnd)
+		report.Total = r.report.Total
 	}
-	r.finish(nil, r.resp.Usage, r.lastEnd)
-	return r.resp, r.report, nil
+	r.drop()
+	if err != nil {
+		return nil, report, err
+	}
+	return resp, report, nil
 }
 
 // call makes the attempt of a call.
 func (a *attempt) call() *provider.Error {
-	resp, err := a.r.e.backend.Call(a.scope, &a.req)
+	resp, err := a.r.e.backend.Call(a.scope, a.req)
 	if err != nil {
 		return a.failure(err)
 	}

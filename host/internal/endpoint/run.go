@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/backplane-dev/backplane/host/internal/caller"
@@ -45,19 +46,43 @@ type run struct {
 	stream *stream
 	body   *body
 
-	// Most requests need one attempt only, and this is it: one allocation for all.
-	firstScope   scope
+	// Most requests need one attempt only, and this is it.
 	firstAttempt attempt
+}
+
+// runs are those of calls that are over, to be used again.
+var runs = sync.Pool{New: func() any { return new(run) }}
+
+// newRun returns a run with the scope of its first attempt. That of a call can be
+// used again, as nobody knows it once the request is over: see drop. The tail of
+// another answer is held by the caller, so there it is one with its scope.
+func newRun(mode provider.Mode) *run {
+	if mode == provider.ModeCall {
+		r := runs.Get().(*run)
+		r.scope = new(scope)
+		return r
+	}
+	held := new(struct {
+		run
+		scope scope
+	})
+	held.run.scope = &held.scope
+	return &held.run
+}
+
+// drop lets the run of a call be used again.
+func (r *run) drop() {
+	*r = run{}
+	runs.Put(r)
 }
 
 // begin makes the run of a request that arrives now.
 func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provider.Mode, how How) *run {
 	now := time.Now()
 	set := e.settings.Load()
-	r := &run{
-		e: e, set: set, mode: mode, how: how, req: req,
-		who: caller.From(ctx), start: now, lastEnd: now,
-	}
+	r := newRun(mode)
+	r.e, r.set, r.mode, r.how, r.req = e, set, mode, how, req
+	r.who, r.start, r.lastEnd = caller.From(ctx), now, now
 	if !how.Hedge { // it counts once it has a slot
 		r.counters = e.stats.Begin(now)
 	}
@@ -72,7 +97,6 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	if d, ok := ctx.Deadline(); ok && (r.deadline.IsZero() || d.Before(r.deadline)) {
 		r.deadline = d
 	}
-	r.scope = &r.firstScope
 	r.scope.begin(ctx, r.limits().timeout, r.end)
 	return r
 }

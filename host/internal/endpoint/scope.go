@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
 // scope is the context of one attempt: of the wait for its slot, of the call, and
@@ -15,8 +17,13 @@ import (
 // start its timer. Contexts that are derived from a scope find that context
 // through Value, and hang on it directly.
 //
+// A scope also has room for the attempt's request, as both are given to the backend.
+// They are used for one attempt only: who has them may keep them, as derived
+// contexts do for a moment.
+//
 // It is safe for concurrent use.
 type scope struct {
+	req    provider.Request
 	caller context.Context
 
 	mu    sync.Mutex

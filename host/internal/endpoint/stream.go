@@ -29,7 +29,7 @@ func (e *Endpoint) Stream(ctx context.Context, req *provider.Request, how How) (
 
 // openStream makes the attempt of a stream, up to its commit point.
 func (a *attempt) openStream() *provider.Error {
-	in, err := a.r.e.backend.Stream(a.scope, &a.req)
+	in, err := a.r.e.backend.Stream(a.scope, a.req)
 	if err != nil {
 		return a.failure(err)
 	}

@@ -37,7 +37,7 @@ func (a *attempt) openTransfer() *provider.Error {
 		}
 	}()
 	resp, err := a.r.e.backend.Transfer(a.scope, &provider.TransferRequest{
-		Request: a.req, Data: data, DataType: req.DataType, DataLength: req.DataLength,
+		Request: *a.req, Data: data, DataType: req.DataType, DataLength: req.DataLength,
 	})
 	if err != nil {
 		return a.failure(err)

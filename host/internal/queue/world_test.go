@@ -158,14 +158,6 @@ func quantile(all []time.Duration, p float64) time.Duration {
 	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
 }
 
-func mean(all []time.Duration) time.Duration {
-	sum := 0.0
-	for _, d := range all {
-		sum += float64(d)
-	}
-	return time.Duration(sum / float64(max(len(all), 1)))
-}
-
 // services are distributions with a mean of one second.
 var services = map[string]func(*rand.Rand) time.Duration{
 	"even":        func(*rand.Rand) time.Duration { return time.Second },
