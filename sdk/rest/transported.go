@@ -35,20 +35,26 @@ func (c *Client) transportRequest(ctx context.Context, r *Request) (*Response, e
 	x.trace.GotConn = x.gotConn
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	x.limitHandshake()
-	answer, err := c.roundTrip(c.request(httptrace.WithClientTrace(x.ctx, &x.trace), r, x.upload), r)
+	req := c.request(httptrace.WithClientTrace(x.ctx, &x.trace), r, x.upload)
+	answer, err := c.roundTrip(req, r) //nolint:bodyclose // end closes it, with the response
 	if err != nil {
 		err = x.failure(err)
 		x.cancel(nil)
 		return nil, err
 	}
+	return x.response(answer, r), nil
+}
+
+// response wraps the answer.
+func (x *transported) response(answer *http.Response, r *Request) *Response {
 	x.content = answer.Body
-	if c.idle > 0 {
-		x.timer = time.AfterFunc(c.idle, func() { x.cancel(errIdle) })
+	if idle := x.client.idle; idle > 0 {
+		x.timer = time.AfterFunc(idle, func() { x.cancel(errIdle) })
 		x.timer.Stop()
 	}
 	resp := &Response{Status: answer.StatusCode, Header: answer.Header, Length: answer.ContentLength, body: &body{x: &x.exchange}}
 	resp.begin(r.KeepEncoding)
-	return resp, nil
+	return resp
 }
 
 // Read implements [io.Reader].
