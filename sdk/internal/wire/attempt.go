@@ -15,13 +15,26 @@ type ender interface {
 	End(cause error)
 }
 
+// ownContext is the context of a call that is an RPC of its own.
+type ownContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+}
+
+func newOwnContext(parent context.Context) *ownContext {
+	ctx, cancel := context.WithCancelCause(parent)
+	return &ownContext{ctx, cancel}
+}
+
+// End implements ender.
+func (c *ownContext) End(cause error) { c.cancel(cause) }
+
 // attempt is the context of a call's author: it ends with the call's own, and
 // when the time is up that the host gives to this attempt. It is one context, and
 // not one for each of these limits, since every call needs one.
 type attempt struct {
 	context.Context
-	end      func(cause error)
-	own      bool // nobody else ends the context at the end of the call
+	call     ender
 	limit    time.Duration
 	timer    *time.Timer // nil if there is no limit
 	deadline time.Time   // zero unless all of the call must be over by then
@@ -29,13 +42,11 @@ type attempt struct {
 
 // attempt begins the attempt's time; finish must be called at the end.
 func (c *call) attempt(ctx context.Context) *attempt {
-	a := &attempt{Context: ctx, limit: c.req.Timeout}
-	if call, ok := ctx.(ender); ok {
-		a.end = call.End
-	} else {
-		a.Context, a.end = context.WithCancelCause(ctx)
-		a.own = true
+	call, ok := ctx.(ender)
+	if !ok {
+		call = newOwnContext(ctx)
 	}
+	a := &attempt{Context: call, call: call, limit: c.req.Timeout}
 	if c.req.ConnectTimeout > 0 {
 		a.Context = provider.WithConnectTimeout(a.Context, c.req.ConnectTimeout)
 	}
@@ -50,15 +61,16 @@ func (c *call) attempt(ctx context.Context) *attempt {
 
 // expire ends the attempt, whose time is up.
 func (a *attempt) expire() {
-	a.end(provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", a.limit))
+	a.call.End(provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", a.limit))
 }
 
 // expired is the limit as an error if that is what ended the context, else nil.
 func (a *attempt) expired() *provider.Error {
-	var limit *provider.Error
-	if a.Context.Err() == nil || !errors.As(context.Cause(a.Context), &limit) {
+	if a.Context.Err() == nil {
 		return nil
 	}
+	var limit *provider.Error
+	_ = errors.As(context.Cause(a.Context), &limit) // limit stays nil if it was something else
 	return limit
 }
 
@@ -81,8 +93,8 @@ func (a *attempt) arrived() {
 // finish ends the attempt for good.
 func (a *attempt) finish() {
 	a.arrived()
-	if a.own {
-		a.end(nil)
+	if own, ok := a.call.(*ownContext); ok {
+		own.End(nil)
 	}
 }
 
