@@ -12,7 +12,8 @@ import (
 
 // ProfileEnv is the environment variable that names an address, "unix:/path" or
 // a loopback "host:port", on which a served plugin answers /debug/pprof/. The
-// operator sets it in the provider block's env to look into a running plugin.
+// operator sets it in the provider block's env to look into a running plugin. The
+// folder of a socket must be open to the process, by its block's "write".
 const ProfileEnv = "BACKPLANE_PROFILE_LISTEN"
 
 // serveProfiles answers Go's profiles on addr until the process ends. A plugin

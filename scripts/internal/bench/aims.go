@@ -58,7 +58,7 @@ func (r *results) aims() []aim {
 		{"CPU per chunk / reverseproxy's, 500 streams", 2.2, 1.7, false, r.ratios("stream-s500", b, reverseproxy, cpu)},
 		{aimIdle, 60, 45, false, r.rounds("idle-s1000", b, kbEach)},
 		{"KB of an idle stream, host + plugin, 5,000", 60, 45, false, r.rounds("idle-s5000", b, kbEach)},
-		{"most memory for 1,500 bodies of 150 KB and 4 of 20 MB, MB", 1024, 768, false, r.rounds("bodies", b, peak)},
+		{"most memory for 1,500 bodies of 150 KB and 4 of 20 MB, MB", 768, 640, false, r.rounds("bodies", b, peak)},
 		{"heap allocations of a request, host", 40, 25, false, r.rounds("objects", b, objectsHost)},
 		{"heap allocations of a request, plugin", 35, 20, false, r.rounds("objects", b, objectsPlugin)},
 		{aimStart, 600, 400, false, r.rounds("start-plugins", b, readyAfter)},
