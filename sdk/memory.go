@@ -8,7 +8,7 @@ import (
 
 // What a plugin leaves uncollected before the garbage collector runs, in per cent
 // of what is in use. At work it has a few megabytes in use, and with Go's own 100
-// per cent would spend a fifth of its time on collecting; with thousands of streams
+// per cent would spend a seventh of its time on collecting; with thousands of streams
 // it has hundreds, several times as much would be too dear, and there is less to
 // gain. So the garbage is at most headroom or as much as is in use, whichever is
 // more, and never more than mostGarbage.
