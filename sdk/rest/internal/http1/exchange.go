@@ -14,10 +14,10 @@ var ErrIdle = errors.New("idle timeout")
 
 // Request is what an exchange sends.
 type Request struct {
-	// Head is the request line and the fields with the blank line at the end. It
-	// may have a small body after it, so that both leave in one write. It is not
-	// used any more after [Exchange.Do] unless it returned with the body still on
-	// its way; Free is called then when it can be used again.
+	// Head is the request line and the fields, with the blank line at the end. A
+	// small body can stand behind it, so that both leave in one write. Free, if
+	// set, is called once when Head is not needed any more: by Do, or after it by
+	// another goroutine.
 	Head []byte
 	Free func()
 	// Body is sent after the head. It must not change until the exchange is over.
