@@ -97,14 +97,20 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// BenchmarkServer includes net/http's server and a real socket.
+// BenchmarkServer includes the HTTP server and a real socket.
 func BenchmarkServer(b *testing.B) {
+	for name, over := range map[string]bool{"front": true, "standard": false} {
+		b.Run(name, func(b *testing.B) {
+			overFront = over
+			benchServer(b)
+		})
+	}
+}
+
+func benchServer(b *testing.B) {
 	answer := &provider.Response{Body: []byte(`{"choices":[{"message":{"content":"` + strings.Repeat("x", 700) + `"}}]}`)}
 	core := &fakeCore{report: benchReport, call: func(context.Context, *provider.Request) (*provider.Response, error) { return answer, nil }}
-	server := httptest.NewUnstartedServer(nil)
-	server.Config = api.NewServer(api.New(core, api.Options{}), nil)
-	server.Start()
-	defer server.Close()
+	server := serveHandler(b, api.New(core, api.Options{}))
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		b.Fatal(err)

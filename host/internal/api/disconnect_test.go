@@ -183,11 +183,10 @@ func TestASlowCallerOfAWholeAnswerIsBoundedToo(t *testing.T) {
 	core, _ := answering(`"` + strings.Repeat("x", 64<<20) + `"`)
 	done := make(chan struct{})
 	inner := api.New(core, api.Options{WriteTimeout: 200 * time.Millisecond})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(done)
 		inner.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
 	c := dial(t, server)
 	c.send("%sContent-Length: %d\r\n\r\n%s", chatHead, len(hello), hello)
 	within(t, 10*time.Second, "giving up", done)

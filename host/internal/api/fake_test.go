@@ -10,14 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeCore is a fake host: each method does what the test says, and a test that
 // reaches a method which it did not set fails with a panic's answer.
@@ -188,11 +184,7 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 // serve runs a handler behind a real socket.
 func serve(t *testing.T, core api.Core, opts api.Options) *httptest.Server {
 	t.Helper()
-	server := httptest.NewUnstartedServer(nil)
-	server.Config = api.NewServer(api.New(core, opts), nil)
-	server.Start()
-	t.Cleanup(server.Close)
-	return server
+	return serveHandler(t, api.New(core, opts))
 }
 
 // within fails the test if ch is not ready soon.

@@ -191,11 +191,11 @@ func TestACallerThatLeavesWithinATransferEndsIt(t *testing.T) {
 	ctxDone := make(chan struct{})
 	body := &slowBody{pieces: make(chan string, 1), err: context.Canceled, closed: make(chan struct{})}
 	core := &fakeCore{transfer: func(ctx context.Context, _ *provider.TransferRequest) (*provider.TransferResponse, error) {
+		body.pieces <- "part"
 		context.AfterFunc(ctx, func() {
 			close(ctxDone)
 			close(body.pieces) // as the real one does
 		})
-		body.pieces <- "part"
 		return &provider.TransferResponse{TransferHead: provider.TransferHead{Length: -1}, Body: body}, nil
 	}}
 	server := serve(t, core, api.Options{})

@@ -76,8 +76,8 @@ func (w *watcher) close() { _ = w.set.Close() }
 // readNow reads what is there without waiting.
 func readNow(fd uintptr, b []byte) (int, error) {
 	for {
-		n, err := unix.Read(int(fd), b)
-		if !errors.Is(err, unix.EINTR) {
+		n, err := syscall.Read(int(fd), b)
+		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}
