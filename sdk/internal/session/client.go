@@ -110,7 +110,12 @@ func (c *Client) read() {
 	in := newIncoming(c.take)
 	var err error
 	for err == nil {
-		err = c.stream.RecvMsg(in)
+		if err = c.stream.RecvMsg(in); err == nil {
+			err = in.err
+		}
+	}
+	if in.err != nil && c.breach == nil {
+		c.breach = undecodable(in.err)
 	}
 	c.end(err)
 	c.cancel()

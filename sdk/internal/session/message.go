@@ -45,6 +45,9 @@ func (m *outgoing) ProtoReflect() protoreflect.Message { return &m.methods }
 // that no call keeps.
 type incoming struct {
 	methods
+	// err is what was wrong with the message. gRPC is not told: a server would
+	// end the RPC with a status of its own, and the host would not learn what.
+	err error
 }
 
 // newIncoming makes a message that gives each of its frames to handle and ends
@@ -55,7 +58,8 @@ func newIncoming(handle func(frame []byte) error) *incoming {
 	m.table = protoiface.Methods{
 		Flags: protoiface.SupportUnmarshalDiscardUnknown,
 		Unmarshal: func(in protoiface.UnmarshalInput) (protoiface.UnmarshalOutput, error) {
-			return protoiface.UnmarshalOutput{Flags: protoiface.UnmarshalInitialized}, eachFrame(in.Buf, handle)
+			m.err = eachFrame(in.Buf, handle)
+			return protoiface.UnmarshalOutput{Flags: protoiface.UnmarshalInitialized}, nil
 		},
 	}
 	return m

@@ -90,6 +90,9 @@ func (s *server) read(stream ServerStream) error {
 	in := newIncoming(s.take)
 	for {
 		err := stream.RecvMsg(in)
+		if in.err != nil && s.breach == nil {
+			s.breach = undecodable(in.err)
+		}
 		switch {
 		case s.breach != nil:
 			return s.breach
