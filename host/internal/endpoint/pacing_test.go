@@ -206,38 +206,48 @@ func TestARequestThatIsNotSentAfterItsWaitIsNotBooked(t *testing.T) {
 	})
 }
 
+// The queue foretells the wait for a rate, so that nobody waits in vain; where it
+// refuses nobody they do.
 func TestWhomARateKeepsForTooLongIsToldTheRate(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		policy := alone()
-		policy.Timeout, policy.Queue.Overload = 4500*time.Millisecond, config.OverloadNone
-		policy.Limits.RequestsPerMinute = 20 // two at once, then one in 3 s
-		e, _ := build(policy, script(func(int) error { return nil }))
-		codes := make(map[provider.Code]int)
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		for n := range 10 {
-			wg.Go(func() {
-				time.Sleep(time.Duration(n/5) * time.Second) // five now, five a second later
-				_, _, err := e.Call(t.Context(), chat(), How{})
-				if err == nil {
-					return
-				}
-				got := provider.AsError(err)
-				if want := "; the limit of 20 requests in 1m (limits) lets one go in "; !strings.Contains(got.Message, want) || got.RetryAfter <= 0 || got.RetryAfter > 10*time.Second {
-					t.Errorf("%q, retry after %s", got.Message, got.RetryAfter)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				codes[got.Code]++
-			})
-			synctest.Wait()
-		}
-		wg.Wait()
-		if codes[provider.CodeTimeout] == 0 {
-			t.Errorf("refused with %v, want some that waited in vain", codes)
-		}
-	})
+	for want, bounded := range map[provider.Code]bool{provider.CodeQueueFull: true, provider.CodeTimeout: false} {
+		t.Run(string(want), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) { keptTooLong(t, bounded, want) })
+		})
+	}
+}
+
+func keptTooLong(t *testing.T, bounded bool, code provider.Code) {
+	policy := alone()
+	policy.Queue.Enabled, policy.Queue.Overload = bounded, config.OverloadNone
+	policy.Timeout = 4500 * time.Millisecond
+	policy.Limits.RequestsPerMinute = 20 // two at once, then one in 3 s
+	e, _ := build(policy, script(func(int) error { return nil }))
+	codes := make(map[provider.Code]int)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for n := range 10 {
+		wg.Go(func() {
+			time.Sleep(time.Duration(n/5) * time.Second) // five now, five a second later
+			_, _, err := e.Call(t.Context(), chat(), How{})
+			if err == nil {
+				return
+			}
+			got := provider.AsError(err)
+			if want := "; the limit of 20 requests in 1m (limits) lets one go in "; !strings.Contains(got.Message, want) || got.RetryAfter <= 0 || got.RetryAfter > 10*time.Second {
+				t.Errorf("%q, retry after %s", got.Message, got.RetryAfter)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			codes[got.Code]++
+		})
+		synctest.Wait()
+	}
+	wg.Wait()
+	if len(codes) != 1 || codes[code] == 0 {
+		t.Errorf("refused with %v, want all with %s", codes, code)
+	}
 }
 
 func TestWhomARateWouldKeepForTooLongIsToldAtTheDoor(t *testing.T) {

@@ -42,6 +42,7 @@ func (a *attempt) openStream() *provider.Error {
 		return err
 	}
 	a.r.stream = s
+	a.req.Body = nil // sent; it must not stay in memory for as long as the stream lasts
 	return nil
 }
 

@@ -35,12 +35,15 @@ func (b *bucket) advance(now time.Time) {
 
 // wait is the time until the cost can be taken, 0 for now. A cost above the
 // size can be taken from a full bucket.
-func (b *bucket) wait(cost float64, now time.Time) time.Duration {
+func (b *bucket) wait(cost float64, now time.Time) time.Duration { return b.waitBehind(0, cost, now) }
+
+// waitBehind is the time until the cost can be taken after something else has been.
+func (b *bucket) waitBehind(before, cost float64, now time.Time) time.Duration {
 	if b.rate == 0 {
 		return 0
 	}
 	b.advance(now)
-	missing := min(cost, b.size) - b.level
+	missing := before + min(cost, b.size) - b.level
 	if missing <= 1e-9 { // what sums of fractions are off by
 		return 0
 	}

@@ -110,6 +110,25 @@ func (p *Pacer) Take(now time.Time, model string, estimate int64) time.Duration 
 	return 0
 }
 
+// Ahead returns the time until such a request could go if as many like it went
+// before.
+func (p *Pacer) Ahead(now time.Time, model string, estimate int64, before int) time.Duration {
+	if !p.active.Load() {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.model(model, now)
+	cost := m.cost(estimate)
+	var d time.Duration
+	for _, s := range []*set{&p.own, &m.own, &m.announced} {
+		for i := range s {
+			d = max(d, s[i].waitBehind(float64(before)*cost[i], cost[i], now))
+		}
+	}
+	return d
+}
+
 // Return takes back what Take had booked for a request that was not sent after
 // all; it is then not settled.
 func (p *Pacer) Return(now time.Time, model string, booked int64) {

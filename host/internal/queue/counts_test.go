@@ -83,6 +83,11 @@ type oneASecond struct{ next time.Time }
 // Return is for slots with which nothing was sent.
 func (p *oneASecond) Return(time.Time, string, int64) {}
 
+// Ahead is asked for who arrives.
+func (p *oneASecond) Ahead(_ time.Time, _ string, _ int64, before int) time.Duration {
+	return time.Duration(before+1) * time.Second
+}
+
 func (p *oneASecond) Take(now time.Time, model string, _ int64) time.Duration {
 	if wait := p.next.Sub(now); model == "slow" && wait > 0 {
 		return wait
@@ -110,6 +115,13 @@ func TestRequestsThatWaitForARateOnlyAreCounted(t *testing.T) {
 		ask(t.Context(), q, Ticket{Model: "slow"}) // waits, and would for a slot too
 		if q.Paced() != 3 || q.Refused() != nil {
 			t.Errorf("%d requests are counted as paced, want 3; refused %v", q.Paced(), q.Refused())
+		}
+		for range 5 { // all slots are taken: it is not the pace alone that keeps these
+			ask(t.Context(), q, Ticket{Model: "fast"})
+		}
+		ask(t.Context(), q, Ticket{Model: "slow"})
+		if q.Paced() != 3 {
+			t.Errorf("%d requests are counted as paced, want 3", q.Paced())
 		}
 		if q.ResetCounts(); q.Paced() != 0 {
 			t.Errorf("%d are counted after a reset", q.Paced())

@@ -3,7 +3,8 @@ package queue
 import "time"
 
 // flow measures how fast the queue moves: the time between two grants while
-// requests wait, as a moving average.
+// requests wait for a slot, as a moving average. Who waits for a pace though one is
+// free does not count: how fast those go is up to the pacer.
 type flow struct {
 	mean time.Duration // 0 if it is not known
 	last time.Duration // latest grant with others still waiting, 0 if there is none

@@ -46,6 +46,9 @@ func (p *pacer) Take(now time.Time, model string, _ int64) time.Duration {
 	return 0
 }
 
+// Ahead is for estimates, which the model's requests have no use for.
+func (p *pacer) Ahead(time.Time, string, int64, int) time.Duration { return 0 }
+
 // Return is for slots with which nothing was sent.
 func (p *pacer) Return(time.Time, string, int64) {}
 

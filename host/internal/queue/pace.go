@@ -7,10 +7,12 @@ import (
 
 // Pacer says when a request may be sent. It is asked under the queue's lock, in
 // the order in which requests wait: Take returns 0 if the request may go now,
-// which is then booked, else the time until it could. Return takes back what was
-// booked for a request that was not sent after all. They must not call the queue.
+// which is then booked, else the time until it could. Ahead is the time until it
+// could if as many like it went before. Return takes back what was booked for a
+// request that was not sent after all. They must not call the queue.
 type Pacer interface {
 	Take(now time.Time, model string, tokens int64) time.Duration
+	Ahead(now time.Time, model string, tokens int64, before int) time.Duration
 	Return(now time.Time, model string, tokens int64)
 }
 
@@ -44,6 +46,29 @@ func (q *Queue) paced(t *Ticket, now time.Duration) bool {
 	q.pace.until[t.Model] = now + wait
 	q.arm(now+wait, now)
 	return false
+}
+
+// paces is the wait that t must expect for its pace alone, 0 if it is not known
+// that it has to, and how many of those who wait do so for a pace: they are not in
+// the way of a slot. q.mu is held.
+func (q *Queue) paces(t *Ticket, now time.Duration) (wait time.Duration, kept int) {
+	if q.pace.pacer == nil || len(q.pace.until) == 0 {
+		return 0, 0
+	}
+	alike := 0
+	q.waiting.each(func(w *waiter) {
+		if w.Ungated || q.pace.until[w.Model] <= now {
+			return
+		}
+		kept++
+		if w.Model == t.Model {
+			alike++
+		}
+	})
+	if t.Ungated || q.pace.until[t.Model] <= now {
+		return 0, kept
+	}
+	return max(q.pace.until[t.Model]-now, q.pace.pacer.Ahead(q.born.Add(now), t.Model, t.Tokens, alike)), kept
 }
 
 // SetPacer sets who is asked before a request is sent; nil for nobody.

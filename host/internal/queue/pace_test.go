@@ -36,6 +36,11 @@ func (l *levels) Take(now time.Time, model string, tokens int64) time.Duration {
 	return 0
 }
 
+// Ahead says only when the test will have raised the levels.
+func (l *levels) Ahead(now time.Time, _ string, _ int64, _ int) time.Duration {
+	return l.ready.Sub(now)
+}
+
 // Return is asked by the queue.
 func (l *levels) Return(_ time.Time, model string, tokens int64) {
 	l.mu.Lock()
@@ -217,6 +222,9 @@ type always time.Duration
 
 // Take is asked by the queue.
 func (a always) Take(time.Time, string, int64) time.Duration { return time.Duration(a) }
+
+// Ahead is as long for everybody.
+func (a always) Ahead(time.Time, string, int64, int) time.Duration { return time.Duration(a) }
 
 // Return is for slots with which nothing was sent.
 func (always) Return(time.Time, string, int64) {}

@@ -80,19 +80,17 @@ func (q *Queue) estimate(t *Ticket, now time.Duration) time.Duration {
 	if gap == 0 && q.limits.MaxConcurrent > 0 {
 		gap = q.times.held(now) / time.Duration(q.limits.MaxConcurrent)
 	}
-	var kept time.Duration
-	if !t.Ungated {
-		if q.gate.phase == phaseShut {
-			kept = q.now(q.gate.until) - now
-		}
-		kept = max(kept, q.pace.until[t.Model]-now)
+	kept, paced := q.paces(t, now)
+	if !t.Ungated && q.gate.phase == phaseShut {
+		kept = max(kept, q.now(q.gate.until)-now)
 	}
 	ahead := 0
 	class := classOf(t.Priority)
 	for i := range class {
 		ahead += q.waiting.classes[i].len
 	}
-	return max(kept, 0) + gap*time.Duration(ahead+q.waiting.classes[class].ahead(t.Tenant)+1)
+	ahead = max(ahead+q.waiting.classes[class].ahead(t.Tenant)-paced, 0)
+	return kept + gap*time.Duration(ahead+1)
 }
 
 // ahead is the number of waiters of the class that are served before a newcomer

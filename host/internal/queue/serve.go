@@ -32,7 +32,7 @@ func (q *Queue) serve(now time.Duration) {
 		q.tell(w)
 		served++
 	}
-	q.flow.served(now, served, q.waiting.len > 0)
+	q.flow.served(now, served, q.waiting.len > 0 && !q.slots.free())
 }
 
 // next is the waiter whose turn it is of those that may have a slot now, nil if

@@ -215,6 +215,11 @@ func (r *rated) Take(now time.Time, model string, _ int64) time.Duration {
 	return 0
 }
 
+// Ahead is asked for who arrives.
+func (r *rated) Ahead(_ time.Time, _ string, _ int64, before int) time.Duration {
+	return time.Duration(before) * r.every
+}
+
 // Return is for slots with which nothing was sent.
 func (r *rated) Return(time.Time, string, int64) {}
 
