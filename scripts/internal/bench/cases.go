@@ -73,7 +73,7 @@ func cases() []benchCase {
 			connections: 500, chunks: true, quick: true, columns: streamColumns},
 		{name: "paced-s100", about: "100 streams, a chunk every 20 ms: from the upstream's write to the client's read", model: "mock-paced",
 			stream: true, size: kb, connections: 100, chunks: true, paced: true, columns: pacedColumns},
-		{name: "disconnect", about: "from the caller's disconnect until the upstream's connection is closed", size: kb, connections: 10,
+		{name: "disconnect", about: "from the caller's disconnect until the upstream's connection is closed", size: kb, connections: 20,
 			count: 1000, quick: true, on: notices, measure: benchCase.disconnect, columns: disconnectColumns},
 	}
 }
@@ -117,9 +117,9 @@ func notices(t *target) bool { return t.name != fasthttpName }
 
 // closedLoop keeps the case's connections busy for d and looks at what it cost.
 func (c benchCase) closedLoop(ctx context.Context, w *world, t *target, d time.Duration) (figures, error) {
-	warmUp := max(d/5, 200*time.Millisecond)
+	warmUp := max(d/3, 200*time.Millisecond)
 	if c.paced {
-		warmUp, d = time.Second, max(d, 3*time.Second)
+		warmUp, d = 600*time.Millisecond, max(d, 2*time.Second)
 	}
 	l := &load{addr: t.addr, connections: c.connections, request: requestBytes(t.addr, c.model, c.stream, c.size, "")}
 	var before, after map[string]usage

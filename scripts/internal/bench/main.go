@@ -77,7 +77,7 @@ func readOptions() options {
 	flag.BoolVar(&o.json, "json", false, "print one JSON object instead of tables")
 	flag.BoolVar(&o.publish, "publish", false, "write the figures into README.md and host/README.md too")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds over all targets and cases (default 5; with -against 7; with -quick 2)")
-	flag.DurationVar(&o.duration, "duration", 0, "measured time of each case (default 1s, with -quick 500ms)")
+	flag.DurationVar(&o.duration, "duration", 0, "measured time of each case (default 800ms, with -quick 500ms)")
 	flag.StringVar(&o.cases, "cases", "", "measure only the cases whose names match one of these patterns, such as unary-*,stream-s50")
 	flag.StringVar(&o.bin, "bin", "bin", "folder with the built backplane binary and plugins")
 	flag.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles of host and plugin into this folder, for -cases (default unary-c64,stream-s50)")
@@ -93,7 +93,7 @@ func readOptions() options {
 }
 
 func (o *options) setDefaults() {
-	rounds, duration := 5, time.Second
+	rounds, duration := 5, 800*time.Millisecond
 	if o.against != "" {
 		rounds = 7
 	}
