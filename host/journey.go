@@ -59,6 +59,7 @@ func (j *journey[T]) run(ctx context.Context, s *state) (T, status.Report, error
 		j.goOn(l)
 		answer, r, err := j.visit(ctx, l, legs)
 		if err == nil {
+			j.req, j.routed.Body = nil, nil // a stream can hold the journey for hours
 			j.arrive(r)
 			return answer, j.report, nil
 		}

@@ -100,6 +100,9 @@ func Order[C Candidate](rule Rule, stick string, list []C) {
 // else the first. An endpoint whose turn it is but that would let the request
 // wait is not lost: it comes after those that take it at once.
 func Next[C Candidate](list []C) int {
+	if len(list) == 1 {
+		return 0
+	}
 	for i := range list {
 		if list[i].Available() {
 			return i
