@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"sync"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -26,22 +25,22 @@ type call struct {
 	size   int   // of the body, as the plugin announced it; 0 if it did not
 }
 
-// calls are kept for further calls of mode "call", with their channels.
-var calls = sync.Pool{New: func() any { return &call{wake: make(chan struct{}, 1)} }}
-
 // Call calls an operation of mode "call". The error is the status that the RPC
 // Call would have ended with. req.Body is not read after Call returned.
 func (c *Client) Call(ctx context.Context, req *provider.Request) (*provider.Response, error) {
-	k := calls.Get().(*call)
+	k, again := c.spare.Get().(*call)
+	if !again {
+		k = &call{wake: make(chan struct{}, 1)}
+	}
 	err := c.begin(ctx, k, pb.Mode_MODE_CALL, req, 0)
 	switch {
 	case k.id == 0: // not begun
-		calls.Put(k)
+		c.spare.Put(k)
 		return nil, rpcError(err)
 	case err == nil:
 		select {
 		case <-k.wake:
-			return k.done()
+			return c.outcome(k)
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
@@ -50,14 +49,15 @@ func (c *Client) Call(ctx context.Context, req *provider.Request) (*provider.Res
 		return nil, rpcError(err) // the reader may hold k, so it is not used again
 	}
 	<-k.wake
-	return k.done()
+	return c.outcome(k)
 }
 
-// done gives k back and returns what it brought. Its end must have come.
-func (k *call) done() (*provider.Response, error) {
+// outcome keeps k for a further call and returns what it brought. Its end must have
+// come.
+func (c *Client) outcome(k *call) (*provider.Response, error) {
 	answer, err := k.answer, k.err
 	*k = call{wake: k.wake}
-	calls.Put(k)
+	c.spare.Put(k)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type Client struct {
 	maxResponse func() int64
 	out         *sender
 	done        chan struct{}
+	spare       sync.Pool // of [*call], with their channels
 
 	// For the reader alone.
 	frame  responseFrame
