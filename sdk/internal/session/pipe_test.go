@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
@@ -60,7 +61,7 @@ func (p *pipe) RecvMsg(message any) error {
 		}
 		return proto.Unmarshal(data, message.(proto.Message))
 	case <-p.ctx.Done():
-		return p.ctx.Err()
+		return status.FromContextError(p.ctx.Err()).Err()
 	}
 }
 
