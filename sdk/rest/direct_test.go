@@ -108,7 +108,7 @@ func TestWhatWouldBecomeAnotherRequestIsNotSent(t *testing.T) {
 }
 
 func TestTheDirectWayIsTakenWhereItCanBe(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "") // for ProxyEnvironment, which may have been read
+	t.Parallel()
 	for base, want := range map[string]bool{
 		"http://service": true, "http://127.0.0.1:8000/v1": true, "http://[::1]:8000": true,
 		"https://service": false, "http://dienst-ä": false, "http://service:": false, "http://[fe80::1%25eth0]": false,
