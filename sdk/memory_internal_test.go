@@ -41,10 +41,7 @@ func TestGarbageCollectionFollowsWhatIsInUse(t *testing.T) {
 	if got := percentage(); got != mostGarbage {
 		t.Errorf("a small process has %d per cent", got)
 	}
-	held := make([]byte, 2*headroom)
-	awaitPercentage(t, leastGarbage)
-	runtime.KeepAlive(held)
-	held = nil
+	whileHolding(2*headroom, func() { awaitPercentage(t, leastGarbage) })
 	awaitPercentage(t, mostGarbage)
 	debug.SetGCPercent(60)
 	for range 20 {
@@ -54,6 +51,13 @@ func TestGarbageCollectionFollowsWhatIsInUse(t *testing.T) {
 	if got := percentage(); got != 60 {
 		t.Errorf("what somebody has set later is %d per cent now", got)
 	}
+}
+
+// whileHolding calls do while some bytes are in use.
+func whileHolding(bytes int, do func()) {
+	held := make([]byte, bytes)
+	do()
+	runtime.KeepAlive(held)
 }
 
 func percentage() int {

@@ -104,6 +104,37 @@ func TestArrayFindsTheElements(t *testing.T) {
 	}
 }
 
+// TestStringsEndAtTheFirstQuoteThatIsNotEscaped tries every arrangement of quotes
+// and escapes at every distance from the start: strings are searched in words, and
+// long ones in another way.
+func TestStringsEndAtTheFirstQuoteThatIsNotEscaped(t *testing.T) {
+	t.Parallel()
+	const alphabet = `a"\`
+	for before := range 2*shortString + 10 {
+		for pattern := range 3 * 3 * 3 * 3 {
+			text := strings.Repeat("x", before)
+			for n := pattern; n > 0; n /= 3 {
+				text += alphabet[n%3 : n%3+1]
+			}
+			for _, after := range []string{"", `"`, strings.Repeat("y", 9) + `"`, strings.Repeat("y", 2*shortString) + `"z`} {
+				data := []byte(`"` + text + after)
+				want := 0
+				for at := 1; at < len(data) && want == 0; at++ {
+					switch data[at] {
+					case '\\':
+						at++
+					case '"':
+						want = at + 1
+					}
+				}
+				if got, ok := skipString(data, 0); got != want || ok != (want > 0) {
+					t.Fatalf("%s ends at %d, not %d", data, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestDeepNestingIsSkipped(t *testing.T) {
 	t.Parallel()
 	for _, depth := range []int{1, 63, 64, 65, 66, 1000} {
