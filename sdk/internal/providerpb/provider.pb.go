@@ -2654,13 +2654,13 @@ func (x *TransferResponseHead) GetLength() int64 {
 //
 // # The session's own life
 //
-// The host opens one session a connection, at the first call, when the plugin has
-// described itself. It half-closes the stream when no call is to follow; the
-// plugin ends it with the status OK when its last call has ended. A plugin that
-// drains answers calls that are opened after that with the error
-// plugin_unavailable and keeps the session. If the stream ends otherwise, all of
-// its calls have failed with it, as calls of the plain RPCs fail with their
-// connection; the host may open a new session on the same connection.
+// The host opens one session a connection, at the first call, when the plugin
+// has described itself. It half-closes the stream when the last call has ended
+// and none is to follow; the plugin ends it with the status OK when no call
+// runs. A plugin that drains answers calls that are opened after that with the
+// error plugin_unavailable and keeps the session. If the stream ends otherwise,
+// all of its calls have failed with it, as calls of the plain RPCs fail with
+// their connection; the host may open a new session on the same connection.
 //
 // # Violations
 //
@@ -2668,12 +2668,13 @@ func (x *TransferResponseHead) GetLength() int64 {
 // INVALID_ARGUMENT and words that say what, the host by cancelling it: a message
 // that cannot be decoded; an open whose id is zero or not larger than those
 // before; any other frame for an id that was never opened; an open without a
-// known mode; data of a body that was complete; a result or data for a stream, an
-// event for a call, a second result, data before the result; a frame after the
-// one with end; a data event without credit; credit without bounds. All calls
-// fail at once, the processes live. The host calls a plugin that broke these rules
-// over Call and Stream for the rest of the connection. A reader need not remember
-// calls that have ended: it may take a frame after the end as late.
+// known mode; data of a body that was complete; a body that has not the size
+// that was announced; a result or data for a stream, an event for a call, a
+// second result, data before the result; a frame after the one with end; a data
+// event without credit; credit without bounds. All calls fail at once, the
+// processes live. The host calls a plugin that broke these rules over Call and
+// Stream for the rest of the connection. A reader need not remember calls that
+// have ended: it may take a frame after the end as late.
 //
 // The order of a stream's events is that of Stream, and what is wrong with it
 // fails that call alone, as it does there.

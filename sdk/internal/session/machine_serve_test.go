@@ -190,7 +190,7 @@ func (m *serveMachine) cancel(t *rapid.T) {
 		return
 	}
 	want := map[bool]error{true: context.DeadlineExceeded, false: context.Canceled}[deadline]
-	if cause := context.Cause(k.ctx); cause != want { //nolint:errorlint // the very one
+	if cause := context.Cause(k.ctx); cause != want {
 		t.Fatalf("call %d: the context ended with %v, want %v", k.id, cause, want)
 	}
 }

@@ -11,6 +11,10 @@ import (
 // and how long a small frame can be behind large ones.
 const maxPending = 256 << 10
 
+// MessageRoom is how much more than its largest event a message can have, in bytes.
+// The limits that gRPC is given for messages must leave room for it.
+const MessageRoom = 1 << 20
+
 // maxSpare is the largest buffer that a session keeps while nothing waits.
 const maxSpare = 512 << 10
 
