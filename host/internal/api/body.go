@@ -15,6 +15,9 @@ const (
 	// that the caller hears why, and can use the connection again.
 	drainBytes = 64 << 20
 	drainTime  = 10 * time.Second
+	// slowest is the rate in bytes a second that a body is expected to come at in
+	// the long run: while it comes, it takes memory that others wait for.
+	slowest = 64 << 10
 )
 
 // readBody reads the body as a whole, within the limit and the memory for all
@@ -63,9 +66,9 @@ func (x *exchange) checkEncoding() error {
 // fill reads the body to its end. Reaching the end matters beyond the bytes:
 // only then does net/http watch for the caller to disconnect.
 func (x *exchange) fill(b *buffer, limit int64) error {
-	control := http.NewResponseController(x.w)
+	control, start := http.NewResponseController(x.w), time.Now()
 	for {
-		x.watch(control, x.opts.ReadTimeout)
+		x.watch(control, x.readLimit(start))
 		n, err := x.r.Body.Read(b.data[len(b.data):cap(b.data)])
 		b.data = b.data[:len(b.data)+n]
 		if int64(len(b.data)) > limit {
@@ -79,6 +82,9 @@ func (x *exchange) fill(b *buffer, limit int64) error {
 			// The deadline stays: net/http wants to read the rest, and must not
 			// wait for it.
 			x.w.Header().Set("Connection", "close")
+			if took := time.Since(start); errors.Is(err, os.ErrDeadlineExceeded) && took >= x.wholeLimit() {
+				return x.tooSlow(len(b.data), took)
+			}
 			return x.brokenBody(len(b.data), err)
 		}
 		if len(b.data) == cap(b.data) {
@@ -87,6 +93,31 @@ func (x *exchange) fill(b *buffer, limit int64) error {
 			}
 		}
 	}
+}
+
+// wholeLimit is the time that the whole body may take: two pauses, as long as any
+// may be, and what it takes at the slowest rate.
+func (x *exchange) wholeLimit() time.Duration {
+	size := x.r.ContentLength
+	if size < 0 {
+		size = x.opts.MaxBodyBytes
+	}
+	return 2*x.opts.ReadTimeout + time.Duration(size/slowest)*time.Second
+}
+
+// readLimit is the time that the next bytes of a body may take of which the first
+// were waited for at start; as with Options, negative is no limit.
+func (x *exchange) readLimit(start time.Time) time.Duration {
+	if x.opts.ReadTimeout <= 0 {
+		return x.opts.ReadTimeout
+	}
+	return max(1, min(x.opts.ReadTimeout, x.wholeLimit()-time.Since(start)))
+}
+
+// tooSlow is the error for a body that came too slowly.
+func (x *exchange) tooSlow(got int, took time.Duration) error {
+	return &problem{status: http.StatusRequestTimeout, kind: kindInvalid, code: "timeout",
+		message: fmt.Sprintf("only %d bytes of the body arrived in %s; at least %d bytes a second are expected", got, took.Round(time.Second), slowest)}
 }
 
 // grow doubles the memory of a body of unknown length.

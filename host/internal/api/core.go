@@ -70,9 +70,10 @@ type Options struct {
 	// KeepAlive is the silence after which a begun stream sends a comment.
 	// Default [DefaultKeepAlive]; negative sends none.
 	KeepAlive time.Duration
-	// ReadTimeout bounds the wait for the next bytes of a body, WriteTimeout the
-	// wait for a slow caller to take bytes of the answer. Defaults
-	// [DefaultReadTimeout] and [DefaultWriteTimeout]; negative is no limit.
+	// ReadTimeout bounds the wait for the next bytes of a body. One that is read as
+	// a whole must be there after twice that and a second for each 64 KiB.
+	// WriteTimeout bounds the wait for a slow caller to take bytes of the answer.
+	// Defaults [DefaultReadTimeout] and [DefaultWriteTimeout]; negative is no limit.
 	ReadTimeout, WriteTimeout time.Duration
 	// ForwardHeaders returns the names, in lower case, of the caller's headers
 	// that some plugin wants to see. nil forwards none. Credentials, cookies

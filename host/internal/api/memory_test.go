@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -288,5 +289,48 @@ func TestMemoryIsUsedAgainForBodiesOfItsSize(t *testing.T) {
 		if _, got := rec.request(); got != body {
 			t.Fatalf("%d bytes of unknown length: the core got %d others", len(body), len(got))
 		}
+	}
+}
+
+// dripping is a body of which a byte comes every 50 s, and the writer beside it,
+// which knows its deadline.
+type dripping struct {
+	httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (d *dripping) SetReadDeadline(t time.Time) error { d.deadline = t; return nil }
+
+func (d *dripping) Read(p []byte) (int, error) {
+	time.Sleep(min(50*time.Second, time.Until(d.deadline)))
+	if !time.Now().Before(d.deadline) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	p[0] = ' '
+	return 1, nil
+}
+
+// Who sends a byte now and then must not hold memory for ever.
+func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int64{128 << 10, -1} {
+		synctest.Test(t, func(t *testing.T) {
+			bodies := api.NewBodies(1<<20, 128<<10)
+			h := api.New(&fakeCore{}, api.Options{Bodies: bodies, MaxBodyBytes: 128 << 10})
+			w := &dripping{ResponseRecorder: *httptest.NewRecorder()}
+			req := httptest.NewRequest("POST", "/v1/chat/completions", w)
+			req.ContentLength = length
+			start := time.Now()
+			h.ServeHTTP(w, req)
+			if took, want := time.Since(start), 2*api.DefaultReadTimeout+2*time.Second; took != want {
+				t.Errorf("given up after %s, want %s", took, want)
+			}
+			if w.Code != http.StatusRequestTimeout || !strings.Contains(w.Body.String(), "only 2 bytes of the body arrived in 2m2s; at least 65536 bytes a second") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			if s := bodies.Status(); s.Held != 0 {
+				t.Errorf("afterwards %+v", s)
+			}
+		})
 	}
 }
