@@ -14,6 +14,7 @@ import (
 	"github.com/backplane-dev/backplane/host/handover"
 	"github.com/backplane-dev/backplane/host/internal/admin"
 	"github.com/backplane-dev/backplane/host/internal/api"
+	"github.com/backplane-dev/backplane/host/internal/front"
 	"github.com/backplane-dev/backplane/host/internal/graceful"
 )
 
@@ -21,13 +22,30 @@ import (
 // that were cut off still get their error event.
 const closeGrace = time.Second
 
+// dataServer serves the data plane: package front's, or package graceful's, which
+// is net/http's. After Shutdown has ended with its context, another goes on
+// waiting.
+type dataServer interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// newDataServer chooses by server.http_server.
+func newDataServer(s *http.Server, kind string) dataServer {
+	if kind == config.HTTPStandard {
+		return graceful.New(s)
+	}
+	return front.New(s)
+}
+
 // servers are the two listeners and what serves on them. The host may be
 // stopped while it still starts.
 type servers struct {
 	mu                          sync.Mutex
 	closed                      bool // nothing is opened any more
 	dataListener, adminListener net.Listener
-	data                        *graceful.Server
+	data                        dataServer
 	admin                       *http.Server
 	cfg                         config.Server // as bound
 	running                     sync.WaitGroup
@@ -110,7 +128,7 @@ func (s *servers) serve(h *Host) error {
 	if s.closed {
 		return errStopped
 	}
-	data := graceful.New(api.NewServer(h.Handler(""), h.log))
+	data := newDataServer(api.NewServer(h.Handler(""), h.log), s.cfg.HTTPServer)
 	s.data = data
 	s.running.Go(func() { _ = data.Serve(s.dataListener) }) // always ends with ErrServerClosed
 	if s.adminListener != nil {
@@ -153,7 +171,7 @@ func (s *servers) unbind() error {
 func (s *servers) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
-	if s.data != nil && s.data.Server.Shutdown(ctx) != nil { // both are fixed since drain
+	if s.data != nil && s.data.Shutdown(ctx) != nil { // both are fixed since drain
 		_ = s.data.Close()
 	}
 	if s.admin != nil && s.admin.Shutdown(ctx) != nil {

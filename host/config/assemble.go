@@ -32,6 +32,7 @@ func DefaultServer() Server {
 	return Server{
 		Listen: defaultListen, Admin: DefaultAdminAddr(), PluginDir: DefaultPluginDir(),
 		MaxBodyBytes: defaultMaxBody, MaxBufferedBytes: defaultMaxBuffered, TenantBy: TenantByKey, PriorityHeader: DefaultPriorityHeader,
+		HTTPServer:      HTTPLean,
 		ShutdownTimeout: defaultShutdownTimeout,
 	}
 }
@@ -60,11 +61,12 @@ func (f *File) readServer() Server {
 		MaxBuffered     *schema.SizeValue     `json:"max_buffered_size"`
 		TenantBy        *string               `json:"tenant_by"`
 		PriorityHeader  *string               `json:"priority_header"`
+		HTTPServer      *string               `json:"http_server"`
 		ShutdownTimeout *schema.DurationValue `json:"shutdown_timeout"`
 	}{
 		&server.Cgroup, &server.Watch, &server.Listen, &server.Admin, (*schema.SizeValue)(&server.MaxBodyBytes),
 		(*schema.SizeValue)(&server.MaxBufferedBytes),
-		&server.TenantBy, &server.PriorityHeader, span(&server.ShutdownTimeout),
+		&server.TenantBy, &server.PriorityHeader, &server.HTTPServer, span(&server.ShutdownTimeout),
 	}
 	f.decodeRaw(s, &values)
 	f.checkBuffered(s, &server)

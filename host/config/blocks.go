@@ -39,6 +39,8 @@ func serverBlock() schema.Object {
 			Description: `What tells the tenants apart who share an endpoint's queue fairly: "key", the key that the client sends; "header:x-team", a header; "none"`},
 		{Name: "priority_header", Type: schema.String, Default: DefaultPriorityHeader,
 			Description: `Header in which a client says "high", "normal" or "low"; "" ignores what clients say`},
+		{Name: "http_server", Type: schema.String, Default: HTTPLean, OneOf: []string{HTTPLean, HTTPStandard},
+			Description: `What serves the API: "lean", the host's own for plain HTTP/1.1 on Linux, with Go's for the rest; "standard", Go's alone`},
 		{Name: "lock_file", Type: schema.String, Min: schema.Bound(1),
 			Description: "File that pins the providers' binaries, relative to this file; by default backplane.lock.hcl, if there is one"},
 		{Name: "trusted_keys", Type: schema.StringList,

@@ -60,6 +60,9 @@ type Server struct {
 	// PriorityHeader is the header in which clients name a priority; "" ignores
 	// what they say. The default is [DefaultPriorityHeader].
 	PriorityHeader string
+	// HTTPServer is what serves the OpenAI-compatible API: [HTTPLean], the default,
+	// or [HTTPStandard].
+	HTTPServer string
 	// LockFile pins the providers' binaries: by default backplane.lock.hcl beside
 	// the configuration, which need not exist. LockOptional says that it need not.
 	LockFile     string
@@ -157,6 +160,12 @@ const (
 const (
 	TenantByKey  = "key"
 	TenantByNone = "none"
+)
+
+// The values of [Server.HTTPServer].
+const (
+	HTTPLean     = "lean"     // the host's own, with net/http's where it does not fit
+	HTTPStandard = "standard" // net/http's
 )
 
 // DefaultPriorityHeader is the header that names a request's priority.

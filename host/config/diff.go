@@ -83,7 +83,7 @@ func (c *Config) server() values {
 	return values{
 		"listen": s.Listen, "admin": s.Admin, "plugin_dir": absolute(s.PluginDir), "max_body_size": schema.FormatSize(s.MaxBodyBytes),
 		"max_buffered_size": schema.FormatSize(s.MaxBufferedBytes),
-		"tenant_by":         s.TenantBy, "priority_header": s.PriorityHeader, "lock_file": absolute(s.LockFile), "trusted_keys": s.TrustedKeys,
+		"tenant_by":         s.TenantBy, "priority_header": s.PriorityHeader, "http_server": s.HTTPServer, "lock_file": absolute(s.LockFile), "trusted_keys": s.TrustedKeys,
 		"cgroup": s.Cgroup, "shutdown_timeout": s.ShutdownTimeout, "watch": s.Watch, "log.level": c.LogLevel,
 	}
 }
@@ -114,13 +114,14 @@ func (c *Config) KeepFixed(now *Config) {
 	c.Server.Listen, c.Server.Admin = now.Server.Listen, now.Server.Admin
 	c.Server.MaxBodyBytes, c.Server.MaxBufferedBytes = now.Server.MaxBodyBytes, now.Server.MaxBufferedBytes
 	c.Server.TenantBy, c.Server.PriorityHeader = now.Server.TenantBy, now.Server.PriorityHeader
+	c.Server.HTTPServer = now.Server.HTTPServer
 }
 
 // NeedsRestart reports whether a setting that [DiffServers] has named takes effect
 // with a new host only; see [Config.KeepFixed].
 func NeedsRestart(setting string) bool {
 	switch setting {
-	case "listen", "admin", "max_body_size", "max_buffered_size", "tenant_by", "priority_header", "log.level":
+	case "listen", "admin", "max_body_size", "max_buffered_size", "tenant_by", "priority_header", "http_server", "log.level":
 		return true
 	}
 	return false

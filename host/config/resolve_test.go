@@ -43,7 +43,7 @@ func TestResolveReadsTheHostsBlocks(t *testing.T) {
 	t.Parallel()
 	cfg := resolveFull(t)
 	wantServer := config.Server{Listen: ":9000", Admin: "off", PluginDir: filepath.FromSlash("testdata/bin"), MaxBodyBytes: 1e6, MaxBufferedBytes: 8e6,
-		TenantBy: "header:x-team", ShutdownTimeout: 5 * time.Second, LockFile: filepath.FromSlash("testdata/locks/a.hcl"),
+		TenantBy: "header:x-team", HTTPServer: config.HTTPStandard, ShutdownTimeout: 5 * time.Second, LockFile: filepath.FromSlash("testdata/locks/a.hcl"),
 		TrustedKeys: []string{strings.Repeat("A", 43) + "="}, Cgroup: "/sys/fs/cgroup/x"}
 	if !reflect.DeepEqual(cfg.Server, wantServer) || cfg.LogLevel != "debug" {
 		t.Errorf("server %+v, log level %s", cfg.Server, cfg.LogLevel)
@@ -85,7 +85,7 @@ func TestResolveGivesAFileWithoutBlocksItsDefaults(t *testing.T) {
 		t.Fatal(diags)
 	}
 	want := config.Server{Listen: "127.0.0.1:8080", Admin: config.DefaultAdminAddr(), PluginDir: config.DefaultPluginDir(), MaxBodyBytes: 32 << 20, MaxBufferedBytes: 256 << 20,
-		TenantBy: config.TenantByKey, PriorityHeader: config.DefaultPriorityHeader, ShutdownTimeout: 30 * time.Second,
+		TenantBy: config.TenantByKey, PriorityHeader: config.DefaultPriorityHeader, HTTPServer: config.HTTPLean, ShutdownTimeout: 30 * time.Second,
 		LockFile: filepath.FromSlash("testdata/backplane.lock.hcl"), LockOptional: true}
 	if !reflect.DeepEqual(cfg.Server, want) || cfg.LogLevel != "info" {
 		t.Errorf("got %+v, %s", cfg.Server, cfg.LogLevel)
@@ -305,21 +305,21 @@ func TestDiagnosticsOfThePluginArePlacedInTheFile(t *testing.T) {
 		t.Fatal(diags)
 	}
 	for path, want := range map[string]string{
-		"region":         "testdata/full.good.hcl:87:15",
-		"replica[1].url": "testdata/full.good.hcl:98:16",
-		"replica[1]":     "testdata/full.good.hcl:97:5",
-		"tags[1]":        "testdata/full.good.hcl:89:21",
-		"base_url":       "testdata/full.good.hcl:86:3",
-		"tls.cert_file":  "testdata/full.good.hcl:91:5",
-		"model":          "testdata/full.good.hcl:79:25",
-		"":               "testdata/full.good.hcl:86:3",
+		"region":         "testdata/full.good.hcl:88:15",
+		"replica[1].url": "testdata/full.good.hcl:99:16",
+		"replica[1]":     "testdata/full.good.hcl:98:5",
+		"tags[1]":        "testdata/full.good.hcl:90:21",
+		"base_url":       "testdata/full.good.hcl:87:3",
+		"tls.cert_file":  "testdata/full.good.hcl:92:5",
+		"model":          "testdata/full.good.hcl:80:25",
+		"":               "testdata/full.good.hcl:87:3",
 	} {
 		got := f.EndpointDiagnostics("overrides", []schema.Diagnostic{{Path: path, Summary: "Refused", Detail: "The key tok-from-file is old."}})
 		if len(got) != 1 || !strings.HasPrefix(got[0].String(), want+": error: Refused: The key [REDACTED] is old.") || got[0].Block != `endpoint "overrides"` {
 			t.Errorf("%s: got %v, want it at %s", path, got, want)
 		}
 	}
-	if got := f.ProviderDiagnostics("acme", []schema.Diagnostic{{Path: "cache", Warning: true, Summary: "Large"}}); len(got) != 1 || got[0].Line != 33 || !got[0].Warning {
+	if got := f.ProviderDiagnostics("acme", []schema.Diagnostic{{Path: "cache", Warning: true, Summary: "Large"}}); len(got) != 1 || got[0].Line != 34 || !got[0].Warning {
 		t.Errorf("provider's setting: %+v", got)
 	}
 	if got := f.EndpointDiagnostics("made-at-run-time", []schema.Diagnostic{{Path: "x", Summary: "Refused"}}); len(got) != 1 || got[0].Line != 0 || got[0].Path != "x" {

@@ -7,6 +7,7 @@ server {
   max_buffered_size = "8MB"
   tenant_by        = "header:x-team"
   priority_header  = ""
+  http_server      = "standard"
   shutdown_timeout = "5s"
   lock_file        = "locks/a.hcl"
   trusted_keys     = ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
