@@ -142,3 +142,25 @@ func listener() net.Listener {
 	}
 	return l
 }
+
+func TestAnAnnouncedEndAsksClientsToLeaveAndStillAccepts(t *testing.T) {
+	t.Parallel()
+	s, url, done := serve(t, func(http.ResponseWriter, *http.Request) {})
+	client := &http.Client{Transport: &http.Transport{}}
+	for _, leave := range []bool{false, true} {
+		resp, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.Close != leave {
+			t.Errorf("the answer asks to leave: %v, want %v", resp.Close, leave)
+		}
+		client.CloseIdleConnections() // the next request needs another connection
+		s.Announce()
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-done
+}
