@@ -16,8 +16,10 @@ const (
 	drainBytes = 64 << 20
 	drainTime  = 10 * time.Second
 	// slowest is the rate in bytes a second that a body is expected to come at in
-	// the long run: while it comes, it takes memory that others wait for.
+	// the long run, pauses the time that it may lose besides: while it comes, it
+	// takes memory that others wait for.
 	slowest = 64 << 10
+	pauses  = 2 * time.Minute
 )
 
 // readBody reads the body as a whole, within the limit and the memory for all
@@ -68,7 +70,8 @@ func (x *exchange) checkEncoding() error {
 func (x *exchange) fill(b *buffer, limit int64) error {
 	control, start := http.NewResponseController(x.w), time.Now()
 	for {
-		x.watch(control, x.readLimit(start))
+		wait := x.readLimit(start)
+		x.watch(control, wait)
 		n, err := x.r.Body.Read(b.data[len(b.data):cap(b.data)])
 		b.data = b.data[:len(b.data)+n]
 		if int64(len(b.data)) > limit {
@@ -82,8 +85,8 @@ func (x *exchange) fill(b *buffer, limit int64) error {
 			// The deadline stays: net/http wants to read the rest, and must not
 			// wait for it.
 			x.w.Header().Set("Connection", "close")
-			if took := time.Since(start); errors.Is(err, os.ErrDeadlineExceeded) && took >= x.wholeLimit() {
-				return x.tooSlow(len(b.data), took)
+			if errors.Is(err, os.ErrDeadlineExceeded) && wait < x.opts.ReadTimeout {
+				return x.tooSlow(len(b.data), time.Since(start))
 			}
 			return x.brokenBody(len(b.data), err)
 		}
@@ -95,14 +98,13 @@ func (x *exchange) fill(b *buffer, limit int64) error {
 	}
 }
 
-// wholeLimit is the time that the whole body may take: two pauses, as long as any
-// may be, and what it takes at the slowest rate.
+// wholeLimit is the time that the whole body may take.
 func (x *exchange) wholeLimit() time.Duration {
 	size := x.r.ContentLength
 	if size < 0 {
 		size = x.opts.MaxBodyBytes
 	}
-	return 2*x.opts.ReadTimeout + time.Duration(size/slowest)*time.Second
+	return pauses + time.Duration(size/slowest)*time.Second
 }
 
 // readLimit is the time that the next bytes of a body may take of which the first

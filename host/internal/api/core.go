@@ -71,7 +71,7 @@ type Options struct {
 	// Default [DefaultKeepAlive]; negative sends none.
 	KeepAlive time.Duration
 	// ReadTimeout bounds the wait for the next bytes of a body. One that is read as
-	// a whole must be there after twice that and a second for each 64 KiB.
+	// a whole must be there after two minutes and a second for each 64 KiB.
 	// WriteTimeout bounds the wait for a slow caller to take bytes of the answer.
 	// Defaults [DefaultReadTimeout] and [DefaultWriteTimeout]; negative is no limit.
 	ReadTimeout, WriteTimeout time.Duration
