@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -87,4 +88,45 @@ func TestStreamsDeliverAllChunksInOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestCreditComesBack reads a stream that is many times larger than its credit.
+func TestCreditComesBack(t *testing.T) {
+	t.Parallel()
+	const events, size = 200, 10 << 10
+	c := dial(t, handler{stream: func(_ context.Context, _ *provider.Request, send func(provider.Event) error) error {
+		if err := send(provider.Event{Kind: provider.EventStarted}); err != nil {
+			return err
+		}
+		chunk := make([]byte, size)
+		for range events {
+			if err := send(provider.Event{Kind: provider.EventData, Chunks: [][]byte{chunk}}); err != nil {
+				return err
+			}
+		}
+		return send(provider.Event{Kind: provider.EventFinished})
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it hangs if credit does not come
+	defer cancel()
+	stream, err := c.Stream(ctx, chat(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	got := 0
+	for {
+		event, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, chunk := range event.Chunks {
+			got += len(chunk)
+		}
+	}
+	if got != events*size {
+		t.Errorf("got %d bytes, want %d", got, events*size)
+	}
 }
