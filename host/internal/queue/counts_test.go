@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,8 +78,8 @@ func TestEachRefusalIsCountedByItsReason(t *testing.T) {
 	}
 }
 
-// oneASecond lets a request of the model "slow" go each second.
-type oneASecond struct{ next time.Time }
+// oneASecond lets a request of each model with a "slow" name go each second.
+type oneASecond struct{ next map[string]time.Time }
 
 // Return is for slots with which nothing was sent.
 func (p *oneASecond) Return(time.Time, string, int64) {}
@@ -89,12 +90,16 @@ func (p *oneASecond) Ahead(_ time.Time, _ string, _ int64, before int) time.Dura
 }
 
 func (p *oneASecond) Take(now time.Time, model string, _ int64) time.Duration {
-	if wait := p.next.Sub(now); model == "slow" && wait > 0 {
+	if !strings.HasPrefix(model, "slow") {
+		return 0
+	}
+	if wait := p.next[model].Sub(now); wait > 0 {
 		return wait
 	}
-	if model == "slow" {
-		p.next = now.Add(time.Second)
+	if p.next == nil {
+		p.next = make(map[string]time.Time)
 	}
+	p.next[model] = now.Add(time.Second)
 	return 0
 }
 

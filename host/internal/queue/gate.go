@@ -18,7 +18,7 @@ const trialTime = time.Second
 type gate struct {
 	phase phase
 	hold            // the one that lasts the longest, also once it is over
-	holds []hold    // all since the gate was shut, one for each code
+	holds []hold    // the latest of each code, also those that are over
 	due   time.Time // when the timer has something to do
 	timer *time.Timer
 	trial uint64 // number of the latest trial
@@ -81,9 +81,6 @@ func (g *gate) limited() *hold {
 
 // add notes a hold, unless there is one for the same reason that lasts as long.
 func (g *gate) add(h hold) bool {
-	if g.phase != phaseShut {
-		g.holds = g.holds[:0]
-	}
 	for _, other := range g.holds {
 		if other.code() == h.code() && !h.until.After(other.until) {
 			return false

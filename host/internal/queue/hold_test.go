@@ -70,7 +70,11 @@ func TestTheEndOfAShorterHoldChangesNothing(t *testing.T) {
 			t.Error("it went ahead in the hold for the rate")
 		}
 		q.Hold(begin.Add(2*time.Minute), overRate) // longer, for the same reason
-		q.Unhold(provider.CodeCircuitOpen)         // there is none any more
+		q.Hold(begin.Add(2*time.Minute), &provider.Error{Code: provider.CodeRateLimit, Message: "again"})
+		if _, gate := q.Explain(); len(q.gate.holds) != 1 || gate.Why != overRate.Message {
+			t.Errorf("%d holds are kept, the gate says %q", len(q.gate.holds), gate.Why)
+		}
+		q.Unhold(provider.CodeCircuitOpen) // there is none any more
 		sleep(time.Minute)
 		if a.done() {
 			t.Error("it went ahead in the second hold for the rate")
@@ -103,6 +107,10 @@ func TestAHoldThatIsOverIsOver(t *testing.T) {
 		a.slot().Release()
 		q.Hold(time.Now().Add(time.Second), overRate)
 		sleep(time.Second) // ajar
+		q.Unhold(provider.CodeCircuitOpen)
+		if q.Stats().HeldUntil.IsZero() {
+			t.Error("the end of a hold that is over has opened the gate")
+		}
 		q.Hold(time.Now().Add(time.Second), broken)
 		q.Unhold(provider.CodeCircuitOpen)
 		if !q.Stats().HeldUntil.IsZero() {
@@ -130,6 +138,71 @@ func TestALongerHoldDoesNotHideTheRateLimit(t *testing.T) {
 			if !errors.As(a.err(), &e) || e.Code != provider.CodeRateLimit || e.RetryAfter != 10*time.Second || !strings.Contains(e.Message, "slow down") {
 				t.Errorf("got %v, want the rate limit", a.err())
 			}
+		}
+		q.Close()
+	})
+}
+
+// The timer of a hold may fire at the moment at which the hold is made longer.
+func TestATimerThatIsLateOpensNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 10})
+		q.Hold(time.Now().Add(time.Minute), nil)
+		a := ask(t.Context(), q, Ticket{})
+		q.gateTimer()
+		synctest.Wait()
+		if a.done() || q.gate.phase != phaseShut {
+			t.Error("the gate was opened before its time")
+		}
+		q.Close()
+		synctest.Wait()
+	})
+}
+
+// Time at the gate is no gap between two grants, and that all go once it is open
+// is none either.
+func TestTheGateSaysNothingOfTheFlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 2, Size: 10})
+		all := make([]*asked, 8)
+		for i := range all {
+			all[i] = ask(t.Context(), q, Ticket{})
+		}
+		sleep(time.Second)
+		all[0].slot().Release() // to the third
+		synctest.Wait()
+		q.Hold(time.Now().Add(time.Hour), overRate)
+		if q.flow.last != 0 {
+			t.Error("the time at the gate counts as a gap")
+		}
+		for _, a := range all[1:3] {
+			a.slot().Release()
+		}
+		sleep(time.Hour)
+		all[3].slot().Passed() // the trial
+		synctest.Wait()
+		if !all[4].done() || all[5].done() || q.flow.last != 0 || q.flow.mean != 0 {
+			t.Errorf("the gate has opened, and the flow is %+v", q.flow)
+		}
+		q.Close()
+		synctest.Wait()
+	})
+}
+
+func TestAFullQueueOfOneAdvisesAtMostAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Limits{MaxConcurrent: 1, Size: 1})
+		ask(t.Context(), q, Ticket{})
+		ask(t.Context(), q, Ticket{})
+		q.Hold(time.Now().Add(time.Hour), overRate)
+		_, err := q.Acquire(t.Context(), Ticket{})
+		var e *provider.Error
+		if !errors.As(err, &e) || e.Code != provider.CodeQueueFull || e.RetryAfter != time.Minute ||
+			e.Message != "the endpoint's queue is full: 1 of 1 requests waits, 1 of 1 are running" {
+			t.Errorf("got %v, want a full queue and a minute", err)
 		}
 		q.Close()
 	})

@@ -41,7 +41,7 @@ func (s *Slot) Release() { s.ReleaseAt(time.Time{}) }
 func (s *Slot) ReleaseAt(at time.Time) {
 	now := s.q.now(at)
 	s.q.note(s, now)
-	if s.quick() {
+	if s.q.slots.give() {
 		return
 	}
 	s.q.lock()
@@ -53,7 +53,7 @@ func (s *Slot) ReleaseAt(at time.Time) {
 // booking with the pacer as well, and it counts for no time. t is what it was
 // granted for.
 func (s *Slot) CancelAt(t *Ticket, at time.Time) {
-	if s.quick() {
+	if s.q.slots.give() {
 		return
 	}
 	now := s.q.now(at)
@@ -61,10 +61,6 @@ func (s *Slot) CancelAt(t *Ticket, at time.Time) {
 	s.q.cancel(s, t, now)
 	s.q.unlock()
 }
-
-// quick gives the slot back without the lock, if it is known that this concerns
-// nobody else.
-func (s *Slot) quick() bool { return s.trial == 0 && !s.Paced && s.q.slots.give() }
 
 // cancel is CancelAt. q.mu is held.
 func (q *Queue) cancel(s *Slot, t *Ticket, now time.Duration) {

@@ -64,7 +64,9 @@ func (w *word) take() (n int) {
 	}
 }
 
-// give gives a slot back if the queue is calm; else it reports false.
+// give gives a slot back if the queue is calm; else it reports false. A slot that
+// was a trial or paced is no exception: the gate has opened, or the pacer has gone,
+// since.
 func (w *word) give() bool {
 	for {
 		old := w.state.Load()
