@@ -7,13 +7,13 @@ import (
 )
 
 // good counts successes without a lock, as long as they can change nothing: no
-// failure is in the window or before them in a row, so that one more success
-// cannot open the circuit. It is good for one bucket of one period, and what it
-// has counted is put into the window when it ends.
+// failure is in the window, so that one more success cannot open the circuit, and
+// one has ended the row of failures. It is good for one bucket of one period, and
+// what it has counted is put into the window when it ends.
 type good struct {
-	period      uint64
-	from, until time.Duration // of the bucket, since the breaker's origin
-	count       atomic.Int64  // negative once it has ended
+	period uint64
+	until  time.Duration // the end of the bucket, since the breaker's origin
+	count  atomic.Int64  // negative once it has ended
 }
 
 // ended is what a count is set to, so low that it stays below zero.
@@ -21,7 +21,7 @@ const ended = math.MinInt64 / 2
 
 // add counts a success if it still can.
 func (g *good) add(p Permit, now time.Duration) bool {
-	return g != nil && !p.probe && p.period == g.period && now >= g.from && now < g.until && g.count.Add(1) > 0
+	return g != nil && p.period == g.period && now < g.until && g.count.Add(1) > 0
 }
 
 // collect ends the lock-free count and puts it into the window, which is still at
@@ -32,12 +32,10 @@ func (b *Breaker) collect() {
 	}
 }
 
-// spread begins a lock-free count for the window's latest bucket, if nothing
-// speaks against it. b.mu is held.
+// spread begins a lock-free count for the window's latest bucket after an outcome,
+// if nothing speaks against it. b.mu is held.
 func (b *Breaker) spread() {
-	if w := &b.window; w.sum.failures == 0 && b.streak == 0 {
-		b.good.Store(&good{
-			period: b.period, from: time.Duration(w.current) * w.width, until: time.Duration(w.current+1) * w.width,
-		})
+	if w := &b.window; w.sum.failures == 0 { // so the outcome was a success
+		b.good.Store(&good{period: b.period, until: time.Duration(w.current+1) * w.width})
 	}
 }

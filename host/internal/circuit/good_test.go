@@ -29,12 +29,17 @@ func TestEachSuccessCountsOnce(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		if s := b.Status(); s.Total != workers*each {
-			t.Errorf("%d of %d successes count", s.Total, workers*each)
+		try(b, Success)
+		g, p := b.good.Load(), Permit{period: b.period}
+		if s := b.Status(); s.Total != workers*each+1 || g == nil {
+			t.Errorf("%d of %d successes count, the last without the lock: %v", s.Total, workers*each+1, g != nil)
+		}
+		if g.add(p, 0) || g.add(p, 0) {
+			t.Error("what has been put into the window goes on to count")
 		}
 		try(b, Failure)
 		repeat(b, 2, Success)
-		if s := b.Status(); s.Total != workers*each+3 || s.Failures != 1 {
+		if s := b.Status(); s.Total != workers*each+4 || s.Failures != 1 {
 			t.Errorf("%+v after one failure and two successes more", s)
 		}
 	})
@@ -109,5 +114,43 @@ func TestASuccessEndsARowThatIsOlderThanTheWindow(t *testing.T) {
 		wantState(t, b, status.CircuitClosed)
 		try(b, Failure)
 		wantState(t, b, status.CircuitOpen)
+	})
+}
+
+// A success can be the attempt with which there are enough to judge by.
+func TestASuccessCanOpenTheCircuit(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := New(defaults(), nil) // ten are enough
+		repeat(b, 6, Failure)
+		repeat(b, 3, Success)
+		wantState(t, b, status.CircuitClosed)
+		try(b, Success)
+		wantState(t, b, status.CircuitOpen)
+	})
+}
+
+func TestWhatIsIgnoredIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := New(defaults(), nil)
+		try(b, Success)
+		repeat(b, 5, Ignored)
+		if s := b.Status(); s.Total != 1 {
+			t.Errorf("%d attempts count, want 1", s.Total)
+		}
+	})
+}
+
+func TestANewWindowForgetsSuccesses(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b, cfg := New(defaults(), nil), defaults()
+		repeat(b, 5, Success)
+		cfg.Window *= 2
+		b.Configure(cfg)
+		if s := b.Status(); s.Total != 0 {
+			t.Errorf("%d attempts count in the new window", s.Total)
+		}
 	})
 }
