@@ -34,7 +34,7 @@ func TestEachSuccessCountsOnce(t *testing.T) {
 		if s := b.Status(); s.Total != workers*each+1 || g == nil {
 			t.Errorf("%d of %d successes count, the last without the lock: %v", s.Total, workers*each+1, g != nil)
 		}
-		if g.add(p, 0) || g.add(p, 0) {
+		if g.add(p, 0) {
 			t.Error("what has been put into the window goes on to count")
 		}
 		try(b, Failure)
