@@ -257,4 +257,3 @@ func TestALateAnswerIsATimeoutOnBothPaths(t *testing.T) {
 		})
 	}
 }
-
