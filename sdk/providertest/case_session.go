@@ -111,6 +111,9 @@ func manyCalls(ctx context.Context, b *bench, s *session) error {
 		errs = append(errs, s.attempt(ctx, b, sample))
 	}
 	for _, err := range errs {
+		if err != nil && ctx.Err() != nil && s.failed() == nil {
+			return errors.New("the case's time is over, and a call of the session was not answered")
+		}
 		if err != nil {
 			return err
 		}

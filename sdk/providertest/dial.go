@@ -15,7 +15,8 @@ import (
 )
 
 // Dial serves p in process and connects to it over the real wire: what the test
-// sees is what the host sees. Both ends are closed when the test ends.
+// sees is what the host sees, on a session. Both ends are closed when the test
+// ends.
 func Dial(t testing.TB, p provider.Provider) *client.Conn {
 	t.Helper()
 	s, err := serveProvider(p)
@@ -23,7 +24,9 @@ func Dial(t testing.TB, p provider.Provider) *client.Conn {
 		t.Fatalf("serve the provider in process: %v", err)
 	}
 	t.Cleanup(s.close)
-	return s.conn
+	conn := client.New(s.cc)
+	_, _ = conn.Describe(t.Context()) // as the host does; a test looks at failures of its own
+	return conn
 }
 
 // serveProvider serves p as sdk.Serve does, in process.

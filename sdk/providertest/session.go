@@ -184,7 +184,7 @@ func (s *session) call(ctx context.Context, req *provider.Request) (*pb.CallResp
 // breach is a violation of the session's rules by the plugin.
 type breach struct{ what string }
 
-func (e *breach) Error() string { return "over Session: the plugin " + e.what }
+func (e *breach) Error() string { return "the plugin " + e.what }
 
 func breachf(format string, args ...any) error { return &breach{fmt.Sprintf(format, args...)} }
 

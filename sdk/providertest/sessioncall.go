@@ -22,6 +22,8 @@ type sessionCall struct {
 	frames    []*pb.ResponseFrame // arrived and not read yet
 	credit    int64               // what the plugin may send
 	begun     bool                // the result has come
+	announced uint64              // size of the answer's body, 0 if it was not said
+	body      uint64              // bytes of it that came
 	over      bool                // the frame with end has come
 	cancelled bool
 	late      int // frames that came after the cancel
@@ -46,13 +48,13 @@ func (c *sessionCall) check(frame *pb.ResponseFrame) error {
 		if c.begun {
 			return breachf("sent a second result of a call")
 		}
-		c.begun = true
-		return checkPiece(f.Result.GetBody())
+		c.begun, c.announced = true, frame.GetBodySize()
+		return c.checkPiece(f.Result.GetBody())
 	case *pb.ResponseFrame_Data:
 		if !isCall || !c.begun {
 			return breachf("sent a piece of a body without a result before it")
 		}
-		return checkPiece(f.Data)
+		return c.checkPiece(f.Data)
 	case *pb.ResponseFrame_Event:
 		if isCall {
 			return breachf("answered a call with an event")
@@ -66,11 +68,17 @@ func (c *sessionCall) check(frame *pb.ResponseFrame) error {
 	return nil
 }
 
-func checkPiece(data []byte) error {
-	if len(data) > pieceSize {
+// checkPiece counts a piece of the answer's body.
+func (c *sessionCall) checkPiece(data []byte) error {
+	c.body += uint64(len(data))
+	switch {
+	case len(data) > pieceSize:
 		return breachf("sent a piece of %d bytes; %d is the most", len(data), pieceSize)
+	case c.over && c.announced > 0 && c.body != c.announced:
+		return breachf("announced a body of %d bytes and sent %d", c.announced, c.body)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // spend takes the price of a data event off the credit.

@@ -12,6 +12,7 @@ import (
 
 // subject is one running instance of the provider under test.
 type subject struct {
+	cc   grpc.ClientConnInterface
 	conn *client.Conn // without a session
 	// raw shows what the SDK's client would hide or put right.
 	raw pb.ProviderServiceClient
@@ -25,7 +26,7 @@ type subject struct {
 }
 
 func newSubject(cc grpc.ClientConnInterface) *subject {
-	return &subject{conn: client.New(cc, client.WithoutSession()), raw: pb.NewProviderServiceClient(cc)}
+	return &subject{cc: cc, conn: client.New(cc, client.WithoutSession()), raw: pb.NewProviderServiceClient(cc)}
 }
 
 // session returns the instance's session, opened anew if it has ended.

@@ -2674,7 +2674,8 @@ func (x *TransferResponseHead) GetLength() int64 {
 // event without credit; credit without bounds. All calls fail at once, the
 // processes live. The host calls a plugin that broke these rules over Call and
 // Stream for the rest of the connection. A reader need not remember calls that
-// have ended: it may take a frame after the end as late.
+// have ended: it may take a frame after the end as late. A plugin whose gRPC ends
+// the stream by itself at a message that cannot be decoded may leave it at that.
 //
 // The order of a stream's events is that of Stream, and what is wrong with it
 // fails that call alone, as it does there.
