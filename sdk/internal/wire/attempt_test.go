@@ -37,7 +37,7 @@ func onBothContexts(t *testing.T, test func(t *testing.T, parent context.Context
 }
 
 // attemptOf begins an attempt of one minute.
-func attemptOf(mode provider.Mode, parent context.Context) *attempt {
+func attemptOf(parent context.Context, mode provider.Mode) *attempt {
 	c := call{mode: mode, req: &provider.Request{Timeout: time.Minute, ConnectTimeout: time.Second}}
 	return c.attempt(parent)
 }
@@ -45,7 +45,7 @@ func attemptOf(mode provider.Mode, parent context.Context) *attempt {
 func TestAnAttemptEndsAtItsLimitWithATypedCause(t *testing.T) {
 	onBothContexts(t, func(t *testing.T, parent context.Context) {
 		begin := time.Now()
-		a := attemptOf(provider.ModeCall, parent)
+		a := attemptOf(parent, provider.ModeCall)
 		defer a.finish()
 		below, cancel := context.WithCancel(a)
 		defer cancel()
@@ -65,7 +65,7 @@ func TestAnAttemptEndsAtItsLimitWithATypedCause(t *testing.T) {
 
 func TestAnAttemptTellsItsTimes(t *testing.T) {
 	onBothContexts(t, func(t *testing.T, parent context.Context) {
-		a := attemptOf(provider.ModeCall, parent)
+		a := attemptOf(parent, provider.ModeCall)
 		defer a.finish()
 		if at, ok := a.Deadline(); !ok || time.Until(at) != time.Minute {
 			t.Errorf("the deadline is %v, %v", at, ok)
@@ -73,7 +73,7 @@ func TestAnAttemptTellsItsTimes(t *testing.T) {
 		if d := provider.ConnectTimeout(a); d != time.Second {
 			t.Errorf("the connect timeout is %v", d)
 		}
-		if _, ok := attemptOf(provider.ModeStream, parent).Deadline(); ok {
+		if _, ok := attemptOf(parent).Deadline(, provider.ModeStream); ok {
 			t.Error("a stream, whose limit may be lifted, has a deadline")
 		}
 	})
@@ -84,7 +84,7 @@ func TestTheCallersEarlierDeadlineStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		a := attemptOf(provider.ModeCall, ctx)
+		a := attemptOf(ctx, provider.ModeCall)
 		defer a.finish()
 		if at, ok := a.Deadline(); !ok || time.Until(at) != time.Second {
 			t.Errorf("the deadline is %v, %v", at, ok)
@@ -98,7 +98,7 @@ func TestTheCallersEarlierDeadlineStands(t *testing.T) {
 
 func TestALimitThatWasLiftedDoesNotEndTheAttempt(t *testing.T) {
 	onBothContexts(t, func(t *testing.T, parent context.Context) {
-		a := attemptOf(provider.ModeStream, parent)
+		a := attemptOf(parent, provider.ModeStream)
 		a.arrived()
 		time.Sleep(time.Hour)
 		if a.Err() != nil || a.inTime() != nil {
@@ -112,7 +112,7 @@ func TestALimitThatWasLiftedDoesNotEndTheAttempt(t *testing.T) {
 // who would.
 func TestOnlyTheContextOfAnRPCEndsWithTheAttempt(t *testing.T) {
 	onBothContexts(t, func(t *testing.T, parent context.Context) {
-		a := attemptOf(provider.ModeCall, parent)
+		a := attemptOf(parent, provider.ModeCall)
 		a.finish()
 		time.Sleep(time.Hour)
 		_, onSession := parent.(*lent)
