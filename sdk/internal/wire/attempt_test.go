@@ -73,7 +73,7 @@ func TestAnAttemptTellsItsTimes(t *testing.T) {
 		if d := provider.ConnectTimeout(a); d != time.Second {
 			t.Errorf("the connect timeout is %v", d)
 		}
-		if _, ok := attemptOf(parent).Deadline(, provider.ModeStream); ok {
+		if _, ok := attemptOf(parent, provider.ModeStream).Deadline(); ok {
 			t.Error("a stream, whose limit may be lifted, has a deadline")
 		}
 	})
