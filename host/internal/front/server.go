@@ -37,6 +37,7 @@ type Server struct {
 	conns     map[uint64]*conn
 	lastID    uint64
 	ended     time.Time
+	cut       bool          // Close was called
 	change    chan struct{} // closed when a connection becomes idle or ends
 }
 
@@ -130,6 +131,11 @@ func (s *Server) take(nc net.Conn) {
 	}
 	c := newConn(s, nc, raw)
 	s.mu.Lock()
+	if s.cut { // it was accepted at the last moment
+		s.mu.Unlock()
+		_ = nc.Close()
+		return
+	}
 	s.lastID++
 	c.id = s.lastID
 	s.conns[c.id] = c

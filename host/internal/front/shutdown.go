@@ -38,6 +38,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stop()
 	s.mu.Lock()
+	s.cut = true
 	conns := slices.Collect(maps.Values(s.conns))
 	s.mu.Unlock()
 	for _, c := range conns {

@@ -104,6 +104,9 @@ func (x *Exchange) ask(r Request) (head, error) {
 	h, err := x.readHead(r.NoBody)
 	x.mu.Lock()
 	x.waiting = false
+	if !x.until.IsZero() { // what sentAt has told the system
+		x.conn.bound = x.until
+	}
 	x.mu.Unlock()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		x.out.wait() // it set the deadline

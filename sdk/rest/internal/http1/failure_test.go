@@ -51,6 +51,40 @@ func TestASilentBodyEndsTheExchange(t *testing.T) {
 	gone(t, c)
 }
 
+// The bound of an earlier body must not be taken for one that still holds, when
+// the wait for a later answer has moved it.
+func TestASilentBodyEndsTheExchangeOnAConnectionThatIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	pool, conns := service(t)
+	first := &Exchange{Idle: 5 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- first.Do(t.Context(), pool, request()) }()
+	c := accept(t, conns)
+	answer(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "ok"); err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(first); err != nil || string(body) != "ok" {
+		t.Fatalf("got %q, %v", body, err)
+	}
+	x := &Exchange{Idle: 20 * time.Millisecond, FirstByte: time.Hour}
+	go func() { done <- x.Do(t.Context(), pool, request()) }()
+	answer(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := x.conn.bound; time.Until(got) < 50*time.Minute {
+		t.Errorf("the bound is taken to be in %v", time.Until(got))
+	}
+	if _, err := x.Read(make([]byte, 10)); err == nil || !errors.Is(x.Cause(), ErrIdle) {
+		t.Errorf("got %v, cause %v", err, x.Cause())
+	}
+	gone(t, c)
+}
+
 func TestARequestThatBreaksOffIsAnErrorAndWasSent(t *testing.T) {
 	t.Parallel()
 	pool, conns := service(t)
