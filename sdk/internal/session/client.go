@@ -206,6 +206,9 @@ func (c *Client) begin(ctx context.Context, k *call, mode pb.Mode, req *provider
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if n := envelopeSize(req); n > maxEnvelope {
+		return &notSent{tooLarge(int64(n), maxEnvelope)}
+	}
 	if err := c.out.acquire(ctx, nil, 0); err != nil {
 		return err
 	}

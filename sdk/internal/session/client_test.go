@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/backplane-dev/backplane/sdk/internal/session"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -45,6 +47,25 @@ func TestBodiesOfAllSizesPassWhole(t *testing.T) {
 		if cap(res.Body) > len(res.Body)+len(res.Body)/4+8 {
 			t.Errorf("%d bytes: the body holds memory for %d", size, cap(res.Body))
 		}
+	}
+}
+
+// The model comes from the caller's body and travels whole, in a message that has
+// the frames of others, too.
+func TestAnEnvelopeThatIsTooLargeForASessionIsNotSent(t *testing.T) {
+	t.Parallel()
+	c := dial(t, echo)
+	req := chat([]byte("hello"))
+	req.Model = strings.Repeat("m", 257<<10)
+	if _, err := c.Call(t.Context(), req); !errors.Is(err, session.ErrNotSent) {
+		t.Errorf("a call: %v", err)
+	}
+	if _, err := c.Stream(t.Context(), req); !errors.Is(err, session.ErrNotSent) {
+		t.Errorf("a stream: %v", err)
+	}
+	req.Model = strings.Repeat("m", 200<<10)
+	if res, err := c.Call(t.Context(), req); err != nil || res.Model != req.Model {
+		t.Errorf("a smaller one: %v", err)
 	}
 }
 

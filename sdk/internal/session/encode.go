@@ -115,6 +115,20 @@ func appendEnvelope(b []byte, number protowire.Number, r *provider.Request) []by
 	return finish(b, start, 0)
 }
 
+// maxEnvelope is the most bytes of an envelope that a session carries. It travels
+// whole: with what waits before it, it stays below the limit that every plugin has
+// for a message, which no caller's long model name may pass for all others.
+const maxEnvelope = 256 << 10
+
+// envelopeSize is the size of an envelope's texts.
+func envelopeSize(r *provider.Request) int {
+	n := len(r.Endpoint) + len(r.Operation) + len(r.Model) + len(r.RequestID) + len(r.Credential.Reveal()) + len(r.ContentType)
+	for name, value := range r.Header {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
 func appendMeta(b []byte, number protowire.Number, m *provider.Meta) []byte {
 	b, start := begin(b, number, 0)
 	b = appendUint(b, 1, uint64(int32(m.Status)))
