@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -17,6 +18,9 @@ import (
 	"github.com/backplane-dev/backplane/sdk/internal/wire"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
+
+// patience bounds what would hang for ever if it were wrong.
+const patience = 30 * time.Second
 
 // plain is true while the tests run over the plain RPCs.
 var plain bool
