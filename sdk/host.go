@@ -30,7 +30,7 @@ func (p *program) serve(m provider.Manifest) int {
 		serveProfiles(addr)
 	}
 	config := s.config(p.stderr, p.env(LogLevelEnv))
-	handshake, err := p.encrypt(config)
+	handshake, encryption, err := p.encrypt(config)
 	if err != nil {
 		return p.fail("backplane-provider-%s: set up the encryption between host and plugin: %v", m.Name, err)
 	}
@@ -40,7 +40,8 @@ func (p *program) serve(m provider.Manifest) int {
 		// them. The first call, which can only follow, takes them back.
 		os.Stdout = handshake
 		takeBack := sync.OnceFunc(func() { os.Stdout, os.Stderr = p.stderr, p.stderr })
-		return s.newGRPC(append(opts, beforeCalls(takeBack)...))
+		opts = append(opts, beforeCalls(takeBack)...)
+		return s.newGRPC(append(opts, encryption...))
 	}
 	plugin.Serve(config)
 	s.wire.Close()
@@ -51,19 +52,21 @@ func (p *program) serve(m provider.Manifest) int {
 	return exitOK
 }
 
-// encrypt sets up mutual TLS if the host asks for it, and returns the file that
-// the handshake line is to be printed to.
-func (p *program) encrypt(config *plugin.ServeConfig) (*os.File, error) {
+// encrypt sets up mutual TLS if the host asks for it. It returns the file that the
+// handshake line is to be printed to, and what the server needs.
+func (p *program) encrypt(config *plugin.ServeConfig) (*os.File, []grpc.ServerOption, error) {
 	host := p.env(hostCertificateEnv)
 	if host == "" {
-		return p.stdout, nil
+		return p.stdout, nil, nil
 	}
 	own, err := newEncryption(host)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config.TLSProvider = func() (*tls.Config, error) { return own.config, nil }
-	return own.announce(p.stdout)
+	handshake, err := own.announce(p.stdout)
+	// go-plugin makes credentials of the same configuration; the last ones count.
+	return handshake, []grpc.ServerOption{grpc.Creds(wire.TLS(own.config))}, err
 }
 
 // beforeCalls runs f before every call is handled.

@@ -6,7 +6,10 @@ import (
 	"encoding/pem"
 	"fmt"
 
+	"google.golang.org/grpc"
+
 	"github.com/backplane-dev/backplane/sdk/internal/selfsigned"
+	"github.com/backplane-dev/backplane/sdk/internal/wire"
 )
 
 // certificateEnv is go-plugin's variable for the host's certificate.
@@ -30,4 +33,12 @@ func MutualTLS() (config *tls.Config, variable string, err error) {
 	}
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]})
 	return config, certificateEnv + "=" + string(block), nil
+}
+
+// Encrypted makes a connection use a configuration of [MutualTLS]. It goes behind
+// [DialOptions] into GRPCDialOptions of [plugin.ClientConfig]. go-plugin's own way,
+// which is taken without it, says the same on the wire; this one costs less, since
+// it reads and writes the socket without telling Go's scheduler.
+func Encrypted(config *tls.Config) grpc.DialOption {
+	return grpc.WithTransportCredentials(wire.TLS(config))
 }

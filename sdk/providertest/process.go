@@ -53,7 +53,7 @@ func (b binaryLauncher) launch(ctx context.Context) (*subject, error) {
 		VersionedPlugins: client.Plugins(),
 		Cmd:              p.cmd,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		GRPCDialOptions:  client.DialOptions(),
+		GRPCDialOptions:  append(client.DialOptions(), client.Encrypted(encryption)),
 		TLSConfig:        encryption,
 		SkipHostEnv:      true,
 		StartTimeout:     startTimeout,

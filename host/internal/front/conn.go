@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/backplane-dev/backplane/sdk/rawio"
 )
 
 // headRoom is the most that a head may take here, and what is read at once with
@@ -45,7 +47,8 @@ type conn struct {
 
 	in     *input // nil while there is nothing in it
 	wait   func(fd uintptr) bool
-	err    error     // of wait
+	err    error // of wait
+	out    writer
 	handed bool      // to net/http
 	answer *response // under way
 	posted bool      // the last request was a POST
@@ -63,6 +66,7 @@ type conn struct {
 func newConn(s *Server, nc net.Conn, raw syscall.RawConn) *conn {
 	c := &conn{server: s, nc: nc, raw: raw}
 	c.wait = c.tryRead
+	c.out.try = c.out.write
 	ctx := context.WithValue(s.ctx, http.LocalAddrContextKey, nc.LocalAddr())
 	c.base = (&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: nc.RemoteAddr().String()}).WithContext(ctx)
 	return c
@@ -315,7 +319,7 @@ func (c *conn) idleFrom(now time.Time) {
 // by the runtime, when it may be there.
 func (c *conn) tryRead(fd uintptr) bool {
 	in := inputs.Get().(*input)
-	n, err := readNow(fd, in.data[:])
+	n, err := rawio.Read(fd, in.data[:])
 	if n > 0 {
 		in.next, in.end = 0, n
 		c.in, c.err = in, nil

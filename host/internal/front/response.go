@@ -104,7 +104,7 @@ func (w *response) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		if w.direct(p[n:]) {
-			_, err := w.c.nc.Write(p[n:])
+			err := w.c.write(p[n:])
 			if w.fail(err); err != nil {
 				return n, err
 			}
@@ -185,7 +185,7 @@ func (w *response) push(end bool) {
 	if w.out == nil || len(*w.out) <= start {
 		return
 	}
-	_, err := w.c.nc.Write((*w.out)[start:])
+	err := w.c.write((*w.out)[start:])
 	*w.out = (*w.out)[:0]
 	w.fail(err)
 }

@@ -72,13 +72,3 @@ func (w *watcher) run(gone func(id uint64)) {
 
 // close ends run.
 func (w *watcher) close() { _ = w.set.Close() }
-
-// readNow reads what is there without waiting.
-func readNow(fd uintptr, b []byte) (int, error) {
-	for {
-		n, err := syscall.Read(int(fd), b)
-		if !errors.Is(err, syscall.EINTR) {
-			return n, err
-		}
-	}
-}

@@ -17,5 +17,3 @@ func (*watcher) add(syscall.RawConn, uint64) error { return errors.ErrUnsupporte
 func (*watcher) run(func(id uint64)) {}
 
 func (*watcher) close() {}
-
-func readNow(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }

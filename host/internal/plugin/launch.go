@@ -195,7 +195,7 @@ func newClient(proc *process, opts ...client.Option) (*goplugin.Client, error) {
 		HandshakeConfig:  client.Handshake,
 		VersionedPlugins: client.Plugins(opts...),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		GRPCDialOptions:  client.DialOptions(),
+		GRPCDialOptions:  append(client.DialOptions(), client.Encrypted(encryption)),
 		TLSConfig:        encryption,
 		SkipHostEnv:      true,
 		StartTimeout:     time.Hour, // ours is shorter, and covers more than the handshake

@@ -12,8 +12,11 @@
 //
 // The price: while the kernel is at work, the processor does nothing else and a
 // collection that begins waits for it. That is some microseconds, since nothing in
-// such a call waits for a peer. It must not be used on a descriptor that can wait: a
+// such a call waits for a peer, and pieces are small: see [Read]. It must not be used on a descriptor that can wait: a
 // file, a terminal, a socket in blocking mode.
+//
+// Host and SDK use it for all that is on the path of a request: the caller's
+// connection, the one between host and plugin, the one to the service.
 //
 // It is so on Linux alone. Elsewhere, and under the race detector, which learns from
 // [syscall.Read] and [syscall.Write] what happened before what, they are what is

@@ -3,6 +3,7 @@
 package rawio
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -70,7 +71,8 @@ func (c *conn) Write(p []byte) (int, error) {
 // failure is err as [net.UnixConn] reports it. What [syscall.RawConn] says has that
 // form already.
 func (c *conn) failure(op string, err error) error {
-	if _, bare := err.(syscall.Errno); !bare {
+	var bare syscall.Errno
+	if err == nil || errors.As(err, new(*net.OpError)) || !errors.As(err, &bare) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "unix", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
@@ -90,7 +92,7 @@ func (h *half) do(wait func(func(uintptr) bool) error, p []byte) (int, error) {
 // read reads once, and says false if there is nothing.
 func (h *half) read(fd uintptr) bool {
 	h.n, h.err = Read(fd, h.p)
-	return h.err != syscall.EAGAIN
+	return !errors.Is(h.err, syscall.EAGAIN)
 }
 
 // write writes all that is left, and says false if there is no room for it.
@@ -98,7 +100,7 @@ func (h *half) write(fd uintptr) bool {
 	for h.n < len(h.p) {
 		n, err := Write(fd, h.p[h.n:])
 		switch {
-		case err == syscall.EAGAIN:
+		case errors.Is(err, syscall.EAGAIN):
 			return false
 		case err != nil:
 			h.err = err
