@@ -34,10 +34,12 @@ const (
 // Started by a person, it says what the program is and how to use it. The
 // arguments describe, version, help and -debug are understood; see help.
 //
-// The garbage collector is set up for a process that is small and busy, unless
-// the environment has GOGC; see the README.
+// The garbage collector is set up for a process that is small and busy, and half of
+// the processors are used, unless the environment has GOGC or GOMAXPROCS; see the
+// README.
 func Serve(p provider.Provider) {
 	setGarbageCollection(os.Getenv)
+	setProcessors(os.Getenv)
 	program := &program{
 		provider: p,
 		args:     os.Args,

@@ -109,6 +109,7 @@ func serveCommand() *command {
 // serve runs the host until a signal or the end of ctx.
 func (o *serveOptions) serve(ctx context.Context, std streams) error {
 	setCollector(os.LookupEnv)
+	setProcessors(os.LookupEnv)
 	ctx, stop := untilSignal(ctx, std)
 	defer stop()
 	h, err := o.newHost(ctx, std)

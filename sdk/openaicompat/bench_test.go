@@ -96,3 +96,34 @@ func allocations(do func()) uint64 {
 	runtime.ReadMemStats(&after)
 	return after.Mallocs - before.Mallocs
 }
+
+// BenchmarkChunk takes the chunks of a stream, without the network: those of a
+// chat, recognised and not, and those of the responses operation.
+func BenchmarkChunk(b *testing.B) {
+	const (
+		chat     = `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`
+		response = `{"type":"response.output_text.delta","sequence_number":17,"item_id":"msg_1","output_index":0,"content_index":0,"delta":" word","logprobs":[],"obfuscation":"a1b2c3"}`
+	)
+	for _, bb := range []struct {
+		name, chunk, kind string
+		inVain            uint8
+	}{
+		{"chat", chat, "", 0}, {"scanned", chat, "", maxInVain}, {"responses", response, "response.output_text.delta", 0},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			s := &stream{out: &drop{}, op: &Operation{Name: provider.OpChat}, dialect: &Dialect{}, models: &modelNames{}, named: bb.kind != ""}
+			s.alike.inVain = bb.inVain
+			batch := make([]rest.Event, 4)
+			for i := range batch {
+				batch[i] = rest.Event{Type: bb.kind, Data: []byte(bb.chunk)}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.take(batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(batch)), "ns/chunk")
+		})
+	}
+}

@@ -65,7 +65,8 @@ type stream struct {
 	over     bool     // the end was seen
 	finish   provider.Finish
 	usage    provider.Usage // the latest
-	space    [8][]byte      // of chunks, enough for most batches
+	alike    alike
+	space    [8][]byte // of chunks, enough for most batches
 }
 
 // run reads events until the stream is over.
@@ -110,6 +111,10 @@ func (s *stream) take(batch []rest.Event) error {
 }
 
 func (s *stream) event(ev *rest.Event) error {
+	if s.alike.knows(ev.Data, ev.Type != "") {
+		s.pass(ev.Data)
+		return nil
+	}
 	data := bytes.TrimSpace(ev.Data)
 	if len(data) == 0 {
 		return nil
@@ -131,6 +136,9 @@ func (s *stream) event(ev *rest.Event) error {
 	}
 	if f.failed || isFailure(f.kind) {
 		return s.failure(data, &f)
+	}
+	if name == "" {
+		s.alike.learn(data, &f)
 	}
 	return s.chunk(data, &f, name)
 }
@@ -165,8 +173,13 @@ func (s *stream) chunk(data []byte, f *facts, name string) error {
 	} else if f.used && !f.choices && !s.keepUsage {
 		return nil
 	}
-	s.chunks = append(s.chunks, s.dialect.canonicalReasoning(s.op, data))
+	s.pass(data)
 	return nil
+}
+
+// pass adds a chunk to the batch.
+func (s *stream) pass(data []byte) {
+	s.chunks = append(s.chunks, s.dialect.canonicalReasoning(s.op, data))
 }
 
 // note keeps what the chunk reports.

@@ -50,6 +50,14 @@ func (c *conn) write(p []byte) (int, error) {
 	return c.fast.write(p)
 }
 
+// read is the Read of [net.Conn].
+func (c *conn) read(p []byte) (int, error) {
+	if c.fast == nil {
+		return c.Read(p)
+	}
+	return c.fast.read(p)
+}
+
 // setBound sets the read deadline; zero is none.
 func (c *conn) setBound(until time.Time) {
 	c.bound = until
@@ -77,7 +85,7 @@ func (c *conn) readWithin(p []byte, d time.Duration) (int, error) {
 // asks for the time that counts, zero for none.
 func (c *conn) readUntil(p []byte, until func() time.Time) (int, error) {
 	for {
-		n, err := c.Read(p)
+		n, err := c.read(p)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}

@@ -6,28 +6,33 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
+
+	"github.com/backplane-dev/backplane/sdk/internal/rawio"
 )
 
 // Supported reports whether the package works on this system: it must be able
 // to ask the kernel about a connection without waiting.
 const Supported = true
 
-// descriptor asks the kernel about a connection without waiting. The functions
-// that [syscall.RawConn] calls are made once, so that no call allocates.
+// descriptor reads and writes a connection by system calls that do not wait, and
+// that Go's scheduler is not told of: see package rawio. The functions that
+// [syscall.RawConn] calls are made once, so that no call allocates.
 type descriptor struct {
-	raw             syscall.RawConn
-	writing, asking func(fd uintptr) bool
+	conn                     net.Conn
+	raw                      syscall.RawConn
+	writing, reading, asking func(fd uintptr) bool
 
 	// Of the current call.
-	rest []byte
-	n    int
-	err  error
-	one  [1]byte
+	p   []byte
+	n   int
+	err error
+	one [1]byte
 }
 
 // newDescriptor returns nil for connections of other kinds than Go's own: what
-// wraps one may want to see what is written.
+// wraps one may want to see what is read and written.
 func newDescriptor(nc net.Conn) *descriptor {
 	var raw syscall.RawConn
 	var err error
@@ -42,41 +47,65 @@ func newDescriptor(nc net.Conn) *descriptor {
 	if err != nil {
 		return nil
 	}
-	d := &descriptor{raw: raw}
-	d.writing, d.asking = d.writeNow, d.readNow
+	d := &descriptor{conn: nc, raw: raw}
+	d.writing, d.reading, d.asking = d.writeNow, d.readNow, d.ask
 	return d
 }
 
 // write sends as much of p as the kernel takes at once.
 func (d *descriptor) write(p []byte) (int, error) {
-	d.rest, d.n, d.err = p, 0, nil
-	err := d.raw.Write(d.writing)
-	d.rest = nil
-	if err == nil {
-		err = d.err
+	return d.do("write", d.raw.Write, d.writing, p)
+}
+
+// read is the Read of [net.Conn]: it waits for data, up to the deadline.
+func (d *descriptor) read(p []byte) (int, error) {
+	n, err := d.do("read", d.raw.Read, d.reading, p)
+	if n == 0 && err == nil && len(p) > 0 {
+		err = io.EOF
 	}
-	return d.n, err
+	return n, err
+}
+
+// do makes one call, whose errors are those that net.Conn would report.
+func (d *descriptor) do(op string, call func(func(uintptr) bool) error, try func(uintptr) bool, p []byte) (int, error) {
+	d.p, d.n, d.err = p, 0, nil
+	err := call(try)
+	d.p = nil
+	switch raw, isRaw := err.(*net.OpError); { //nolint:errorlint // it is what RawConn returns
+	case isRaw: // it has waited in vain
+		err = raw.Err
+	case err != nil:
+	case d.err != nil:
+		err = os.NewSyscallError(op, d.err)
+	default:
+		return d.n, nil
+	}
+	local := d.conn.LocalAddr()
+	return d.n, &net.OpError{Op: op, Net: local.Network(), Source: local, Addr: d.conn.RemoteAddr(), Err: err}
 }
 
 func (d *descriptor) writeNow(fd uintptr) bool {
-	for len(d.rest) > 0 {
-		n, err := syscall.Write(int(fd), d.rest)
+	for d.n < len(d.p) {
+		n, err := rawio.Write(fd, d.p[d.n:])
 		switch {
 		case n > 0:
 			d.n += n
-			d.rest = d.rest[n:]
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EAGAIN):
-			return true
 		case err == nil:
 			d.err = io.ErrUnexpectedEOF // a kernel that takes nothing and says nothing
 			return true
 		default:
-			d.err = err
+			if !errors.Is(err, syscall.EAGAIN) {
+				d.err = err
+			}
 			return true
 		}
 	}
 	return true
+}
+
+func (d *descriptor) readNow(fd uintptr) bool {
+	d.n, d.err = rawio.Read(fd, d.p)
+	return !errors.Is(d.err, syscall.EAGAIN)
 }
 
 // silent reports whether the connection is open and has nothing to read. The
@@ -87,12 +116,8 @@ func (d *descriptor) silent() (bool, error) {
 	return err == nil && errors.Is(d.err, syscall.EAGAIN), err
 }
 
-// readNow reads a byte. There must be none, so that none is lost.
-func (d *descriptor) readNow(fd uintptr) bool {
-	for {
-		_, d.err = syscall.Read(int(fd), d.one[:])
-		if !errors.Is(d.err, syscall.EINTR) {
-			return true
-		}
-	}
+// ask reads a byte. There must be none, so that none is lost.
+func (d *descriptor) ask(fd uintptr) bool {
+	_, d.err = rawio.Read(fd, d.one[:])
+	return true
 }
