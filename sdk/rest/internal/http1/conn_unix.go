@@ -9,7 +9,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/backplane-dev/backplane/sdk/internal/rawio"
+	"github.com/backplane-dev/backplane/sdk/rawio"
 )
 
 // Supported reports whether the package works on this system: it must be able
@@ -66,22 +66,29 @@ func (d *descriptor) read(p []byte) (int, error) {
 	return n, err
 }
 
-// do makes one call, whose errors are those that net.Conn would report.
+// do makes one call.
 func (d *descriptor) do(op string, call func(func(uintptr) bool) error, try func(uintptr) bool, p []byte) (int, error) {
 	d.p, d.n, d.err = p, 0, nil
 	err := call(try)
 	d.p = nil
-	switch raw, isRaw := err.(*net.OpError); { //nolint:errorlint // it is what RawConn returns
-	case isRaw: // it has waited in vain
-		err = raw.Err
-	case err != nil:
-	case d.err != nil:
-		err = os.NewSyscallError(op, d.err)
-	default:
+	if err == nil && d.err == nil {
 		return d.n, nil
 	}
+	return d.n, d.failure(op, err)
+}
+
+// failure is the error that [net.Conn] would report. waited is what RawConn said:
+// a deadline that passed, or that the connection is closed.
+func (d *descriptor) failure(op string, waited error) error {
+	err := os.NewSyscallError(op, d.err)
+	var outer *net.OpError
+	if errors.As(waited, &outer) {
+		err = outer.Err
+	} else if waited != nil {
+		err = waited
+	}
 	local := d.conn.LocalAddr()
-	return d.n, &net.OpError{Op: op, Net: local.Network(), Source: local, Addr: d.conn.RemoteAddr(), Err: err}
+	return &net.OpError{Op: op, Net: local.Network(), Source: local, Addr: d.conn.RemoteAddr(), Err: err}
 }
 
 func (d *descriptor) writeNow(fd uintptr) bool {
