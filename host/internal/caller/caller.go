@@ -89,6 +89,12 @@ func (c *Context) Value(k any) any {
 	return c.Context.Value(k)
 }
 
+// EndsWith says when the context ends; see package ends.
+func (c *Context) EndsWith() context.Context { return c.Context }
+
+// AfterFunc lets derived contexts hang on this one without a goroutine each.
+func (c *Context) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(c.Context, f) }
+
 // With returns a context that carries c.
 func With(ctx context.Context, c *Caller) context.Context {
 	return &Context{Context: ctx, Caller: *c}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/ends"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -13,9 +14,7 @@ import (
 // time limit passes, or when the attempt is over.
 //
 // A scope costs next to nothing until somebody wants to be told of its end: only
-// then does it make a context of package context, whose Done it hands out, and
-// start its timer. Contexts that are derived from a scope find that context
-// through Value, and hang on it directly.
+// then does it watch the caller's context, and start its timer.
 //
 // A scope also has room for the attempt's request, as both are given to the backend.
 // They are used for one attempt only: who has them may keep them, as derived
@@ -25,15 +24,18 @@ import (
 type scope struct {
 	req    provider.Request
 	caller context.Context
+	signal ends.Signal
 
 	mu    sync.Mutex
 	limit *limit    // what ends the scope at the moment at, or has ended it
 	at    time.Time // zero for no limit
 	end   ending
 
-	inner  context.Context // nil as long as nobody waits for the end
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // nil if inner never had a limit
+	attended bool            // somebody wants to be told of the end
+	visit    *ends.Context   // with which the caller's context ends; nil if it is of another kind
+	unfollow func() bool     // stops following a context of another kind
+	timer    *time.Timer     // nil if it never had a limit while attended
+	passed   context.Context // has the limit as its cause; nil unless one has ended the scope
 }
 
 // ending is what has ended a scope.
@@ -77,7 +79,7 @@ func (s *scope) lift() bool {
 func (s *scope) over() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finish(byItself, nil)
+	s.finish(byItself)
 }
 
 // pass ends the scope as if the limit were its own.
@@ -86,7 +88,7 @@ func (s *scope) pass(l *limit) {
 	defer s.mu.Unlock()
 	if s.end == lasting {
 		s.limit = l
-		s.finish(byLimit, l)
+		s.finish(byLimit)
 	}
 }
 
@@ -120,10 +122,10 @@ func (s *scope) Deadline() (time.Time, bool) { return s.caller.Deadline() }
 // Value is the caller's.
 func (s *scope) Value(key any) any {
 	s.mu.Lock()
-	inner := s.inner
+	passed := s.passed
 	s.mu.Unlock()
-	if inner != nil {
-		return inner.Value(key) // package context looks for its own kind this way
+	if passed != nil {
+		return passed.Value(key) // package context looks for the cause this way
 	}
 	return s.caller.Value(key)
 }
@@ -144,42 +146,53 @@ func (s *scope) Err() error {
 
 // Done implements [context.Context].
 func (s *scope) Done() <-chan struct{} {
+	s.attend()
+	return s.signal.Done()
+}
+
+// AfterFunc lets derived contexts hang on the scope without a goroutine each.
+func (s *scope) AfterFunc(f func()) (stop func() bool) {
+	s.attend()
+	return s.signal.AfterFunc(f)
+}
+
+// attend makes sure that the end is noticed when it comes.
+func (s *scope) attend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.inner == nil {
-		s.inner, s.cancel = context.WithCancelCause(s.caller)
-		switch s.look() {
-		case lasting:
-			s.setTimer()
-		case byLimit:
-			s.cancel(s.limit)
-		default:
-			s.cancel(nil)
-		}
+	if s.attended || s.look() != lasting {
+		return
 	}
-	return s.inner.Done()
+	s.attended = true
+	s.setTimer()
+	if s.visit = ends.Of(s.caller); s.visit == nil {
+		s.unfollow = context.AfterFunc(s.caller, s.Ended)
+	} else if !s.visit.Watch(s) {
+		s.look()
+	}
+}
+
+// Ended implements [ends.Watcher], and is called by the timer: the caller's context
+// has ended, or the limit has passed, if it was not replaced meanwhile.
+func (s *scope) Ended() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look()
 }
 
 // setTimer starts, moves or stops the timer, if somebody waits. s.mu is held.
 func (s *scope) setTimer() {
 	switch {
-	case s.inner == nil:
+	case !s.attended:
 	case s.at.IsZero():
 		if s.timer != nil {
 			s.timer.Stop()
 		}
 	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(s.at), s.expire)
+		s.timer = time.AfterFunc(time.Until(s.at), s.Ended)
 	default:
 		s.timer.Reset(time.Until(s.at))
 	}
-}
-
-// expire is called by the timer. The limit may have been replaced meanwhile.
-func (s *scope) expire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.look()
 }
 
 // look ends the scope if what ends it has come, and returns what it was. s.mu is
@@ -188,24 +201,32 @@ func (s *scope) look() ending {
 	switch {
 	case s.end != lasting:
 	case s.caller.Err() != nil:
-		s.finish(byCaller, nil)
+		s.finish(byCaller)
 	case !s.at.IsZero() && time.Until(s.at) <= 0:
-		s.finish(byLimit, s.limit)
+		s.finish(byLimit)
 	}
 	return s.end
 }
 
 // finish ends the scope once. s.mu is held.
-func (s *scope) finish(how ending, cause error) {
+func (s *scope) finish(how ending) {
 	if s.end != lasting {
 		return
 	}
 	s.end = how
-	if s.inner == nil {
-		return
+	if how == byLimit {
+		passed, pass := context.WithCancelCause(context.WithoutCancel(s.caller))
+		pass(s.limit)
+		s.passed = passed
 	}
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	s.cancel(cause)
+	switch {
+	case s.visit != nil:
+		s.visit.Unwatch(s)
+	case s.unfollow != nil:
+		s.unfollow()
+	}
+	s.signal.End()
 }

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +23,7 @@ type tail struct {
 // context, which must work even while nobody reads.
 func (t *tail) watch() {
 	t.idle.init(t.a)
-	t.unlink = context.AfterFunc(t.a.scope, func() {
+	t.unlink = t.a.scope.AfterFunc(func() {
 		t.finally(t.a.r.left(t.a.scope, inAnswer))
 	})
 }

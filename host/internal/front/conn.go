@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/backplane-dev/backplane/host/internal/ends"
 	"github.com/backplane-dev/backplane/sdk/rawio"
 )
 
@@ -54,8 +55,8 @@ type conn struct {
 	posted bool      // the last request was a POST
 
 	mu      sync.Mutex
-	gone    bool               // the client left
-	cancel  context.CancelFunc // of the request under way
+	gone    bool          // the client left
+	ctx     *ends.Context // of the request under way
 	reading bool
 	readBy  time.Time // when reading shall end
 	armed   time.Time // when the system believes that
@@ -175,19 +176,18 @@ func (c *conn) skip(n int64) int64 {
 // for another.
 func (c *conn) exchange(h *head) bool {
 	x := &exchange{}
-	ctx, cancel := context.WithCancel(c.base.Context())
-	defer cancel()
-	r := x.request(ctx, c, h)
+	defer x.ctx.End()
+	r := x.request(c, h)
 	c.answer = &x.response
 	c.mu.Lock()
-	c.cancel, c.readBy = cancel, time.Time{}
+	c.ctx, c.readBy = &x.ctx, time.Time{}
 	gone := c.gone
 	c.mu.Unlock()
 	if gone {
-		cancel()
+		x.ctx.End()
 	}
 	c.server.handler.ServeHTTP(&x.response, r)
-	cancel()
+	x.ctx.End()
 	again := x.response.finish()
 	c.answer = nil
 	return again
@@ -209,10 +209,10 @@ func (c *conn) guard() {
 func (c *conn) leave() {
 	c.mu.Lock()
 	c.gone = true
-	cancel := c.cancel
+	ctx := c.ctx
 	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if ctx != nil {
+		ctx.End()
 	}
 }
 
@@ -304,7 +304,7 @@ func (c *conn) boundRead(d time.Duration) {
 func (c *conn) idleFrom(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cancel, c.readBy = nil, time.Time{}
+	c.ctx, c.readBy = nil, time.Time{}
 	limit := c.server.idleTimeout
 	if limit <= 0 {
 		return

@@ -1,23 +1,26 @@
 package front
 
 import (
-	"context"
 	"net/http"
 	"net/url"
+
+	"github.com/backplane-dev/backplane/host/internal/ends"
 )
 
 // exchange is the memory of one request and its answer, apart from what they
 // hold of varying size. It is not used again: handlers may leave goroutines
 // behind that still look at it.
 type exchange struct {
+	ctx      ends.Context
 	response response
 	body     body
 	url      url.URL
 }
 
 // request makes the request of a head.
-func (x *exchange) request(ctx context.Context, c *conn, h *head) *http.Request {
-	r := c.base.WithContext(ctx)
+func (x *exchange) request(c *conn, h *head) *http.Request {
+	x.ctx.Begin(c.base.Context())
+	r := c.base.WithContext(&x.ctx)
 	x.url = h.url
 	r.Method, r.URL, r.RequestURI, r.Host = h.method, &x.url, h.target, h.host
 	r.Header, r.ContentLength, r.Close = h.header, h.length, h.close

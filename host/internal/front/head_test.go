@@ -208,7 +208,7 @@ func compare(t *testing.T, server *reference, raw []byte, size int, h *head) {
 	}
 	x := &exchange{}
 	c := &conn{base: &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}}
-	got := x.request(t.Context(), c, h)
+	got := x.request(c, h)
 	for what, pair := range map[string][2]any{
 		"method": {got.Method, full.Method}, "URL": {got.URL, full.URL}, "target": {got.RequestURI, full.RequestURI},
 		"host": {got.Host, full.Host}, "header": {got.Header, full.Header}, "length": {got.ContentLength, full.ContentLength},
