@@ -32,6 +32,7 @@ type Client struct {
 	out         *sender
 	done        chan struct{}
 	spare       sync.Pool // of [*call], with their channels
+	memory      memory    // of streams
 
 	// For the reader alone.
 	frame  responseFrame

@@ -108,7 +108,7 @@ func (s *eventStream) refill() error {
 		return s.left
 	}
 	s.front, s.back = s.back, nil
-	grant := s.repay(len(s.front.data))
+	grant := s.repay(s.front.size)
 	s.mu.Unlock()
 	if grant > 0 {
 		s.client.out.control(func(b []byte) []byte { return appendCredit(b, s.call.id, uint32(grant)) })
@@ -188,9 +188,9 @@ func (s *eventStream) take(f *responseFrame, limit int64) (failed, breach error)
 	}
 	if s.left == nil {
 		if s.back == nil {
-			s.back = batches.Get().(*batch)
+			s.back = s.client.memory.batch()
 		}
-		s.back.add(&f.event)
+		s.back.add(&f.event, cost)
 	}
 	wake := s.waiting
 	s.waiting = false

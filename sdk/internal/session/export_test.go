@@ -91,3 +91,37 @@ func AppendEvent(b []byte, id uint64, e provider.Event) []byte {
 	}
 	return appendEventFrame(b, id, &e, cost)
 }
+
+// Stock is a stock of numbers, for tests.
+type Stock struct{ stock[int] }
+
+// Put adds a number.
+func (s *Stock) Put(n int) { s.put(&n) }
+
+// Get takes the number that was added last, -1 if there is none.
+func (s *Stock) Get() int {
+	if n := s.get(); n != nil {
+		return *n
+	}
+	return -1
+}
+
+// Len counts them.
+func (s *Stock) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.things)
+}
+
+// Kept counts the events that wait with what they say, chunks aside.
+func Kept(stream provider.EventStream) (n int) {
+	s, _ := stream.(*eventStream)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.back.other {
+		if o.event.Meta != nil || o.event.Usage != nil || o.event.Finish != nil {
+			n++
+		}
+	}
+	return n
+}
