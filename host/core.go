@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/metrics"
 	"github.com/backplane-dev/backplane/host/status"
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -102,7 +103,7 @@ func (h *Host) metricsSource() metrics.Source {
 }
 
 // forwardHeaders lists the request headers that some plugin wants to see.
-func forwardHeaders(plugins map[string]*running) []string {
+func forwardHeaders(plugins map[string]*running) []api.ForwardHeader {
 	var names []string
 	for _, p := range plugins {
 		if p.missing == nil {
@@ -110,5 +111,5 @@ func forwardHeaders(plugins map[string]*running) []string {
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names)
+	return api.ForwardHeaders(slices.Compact(names))
 }

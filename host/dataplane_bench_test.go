@@ -63,7 +63,7 @@ func dataPlane(backend *plain) http.Handler {
 	h := world(ordered(), part{id: "a", backend: backend, policy: func(p *config.Policy) { p.Stats.Recent = false }})
 	return api.New(core{h}, api.Options{
 		TenantBy: "key", PriorityHeader: "x-backplane-priority", CallerHeaders: h.sticky,
-		ForwardHeaders: func() []string { return nil },
+		ForwardHeaders: func() []api.ForwardHeader { return nil },
 	})
 }
 

@@ -219,7 +219,7 @@ func (h *Host) Handler(endpointID string) http.Handler {
 	server := h.state.Load().config.Server
 	opts := api.Options{
 		MaxBodyBytes: server.MaxBodyBytes, Bodies: h.bodies, Metrics: h.metrics.Handler(), Log: h.log,
-		ForwardHeaders: func() []string { return h.state.Load().forward },
+		ForwardHeaders: func() []api.ForwardHeader { return h.state.Load().forward },
 		TenantBy:       server.TenantBy, PriorityHeader: server.PriorityHeader, CallerHeaders: h.sticky,
 	}
 	if endpointID == "" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/backplane-dev/backplane/host/config"
+	"github.com/backplane-dev/backplane/host/internal/api"
 	"github.com/backplane-dev/backplane/host/internal/plugin"
 	"github.com/backplane-dev/backplane/host/internal/route"
 )
@@ -21,7 +22,7 @@ type state struct {
 	endpoints map[string]*entry
 	table     *route.Table
 	// forward lists the request headers that some plugin wants to see.
-	forward []string
+	forward []api.ForwardHeader
 }
 
 // running is a provider of the configuration: its supervised process, or the

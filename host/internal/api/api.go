@@ -117,7 +117,7 @@ type exchange struct {
 	// encoding are the object's, as HTTP has words for both.
 	object bool
 	// values is room for the values of the answer's headers.
-	values [7]string
+	values [8]string
 	used   int
 }
 

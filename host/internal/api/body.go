@@ -69,9 +69,9 @@ func (x *exchange) checkEncoding() error {
 // only then does net/http watch for the caller to disconnect.
 func (x *exchange) fill(b *buffer, limit int64) error {
 	control, start := http.NewResponseController(x.w), time.Now()
-	for {
-		wait := x.readLimit(start)
-		x.watch(control, wait)
+	for now := start; ; now = time.Now() {
+		wait := x.readLimit(now.Sub(start))
+		x.watch(control, now, wait)
 		n, err := x.r.Body.Read(b.data[len(b.data):cap(b.data)])
 		b.data = b.data[:len(b.data)+n]
 		if int64(len(b.data)) > limit {
@@ -107,13 +107,13 @@ func (x *exchange) wholeLimit() time.Duration {
 	return pauses + time.Duration(size/slowest)*time.Second
 }
 
-// readLimit is the time that the next bytes of a body may take of which the first
-// were waited for at start; as with Options, negative is no limit.
-func (x *exchange) readLimit(start time.Time) time.Duration {
+// readLimit is the time that the next bytes of a body may take which is read for
+// a time; as with Options, negative is no limit.
+func (x *exchange) readLimit(elapsed time.Duration) time.Duration {
 	if x.opts.ReadTimeout <= 0 {
 		return x.opts.ReadTimeout
 	}
-	return max(1, min(x.opts.ReadTimeout, x.wholeLimit()-time.Since(start)))
+	return max(1, min(x.opts.ReadTimeout, x.wholeLimit()-elapsed))
 }
 
 // tooSlow is the error for a body that came too slowly.
@@ -132,11 +132,11 @@ func (x *exchange) grow(b *buffer, limit int64) error {
 	return nil
 }
 
-// watch bounds the next read of the body.
-func (x *exchange) watch(control *http.ResponseController, limit time.Duration) {
+// watch bounds the next read of the body, which begins now.
+func (x *exchange) watch(control *http.ResponseController, now time.Time, limit time.Duration) {
 	if limit > 0 {
 		// Readers that know no deadlines, as in tests, go without.
-		_ = control.SetReadDeadline(time.Now().Add(limit))
+		_ = control.SetReadDeadline(now.Add(limit))
 	}
 }
 
@@ -173,7 +173,7 @@ func (x *exchange) drain() {
 	}
 	if x.r.ContentLength <= drainBytes {
 		control := http.NewResponseController(x.w)
-		x.watch(control, drainTime)
+		x.watch(control, time.Now(), drainTime)
 		_, err := io.CopyN(io.Discard, x.r.Body, drainBytes)
 		x.unwatch(control)
 		if errors.Is(err, io.EOF) {

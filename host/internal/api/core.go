@@ -75,10 +75,10 @@ type Options struct {
 	// WriteTimeout bounds the wait for a slow caller to take bytes of the answer.
 	// Defaults [DefaultReadTimeout] and [DefaultWriteTimeout]; negative is no limit.
 	ReadTimeout, WriteTimeout time.Duration
-	// ForwardHeaders returns the names, in lower case, of the caller's headers
-	// that some plugin wants to see. nil forwards none. Credentials, cookies
-	// and Backplane's own headers are never forwarded.
-	ForwardHeaders func() []string
+	// ForwardHeaders returns which of the caller's headers some plugin wants to
+	// see, as the function of that name makes them. nil forwards none.
+	// Credentials, cookies and Backplane's own headers are never forwarded.
+	ForwardHeaders func() []ForwardHeader
 	// TenantBy says what tells callers apart who share an endpoint's queue:
 	// "key", the key that they send, or "header:" and a name. Default: nothing.
 	TenantBy string

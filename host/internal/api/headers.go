@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
@@ -101,22 +102,37 @@ func parseTimeout(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// forwarded collects the caller's headers that plugins asked for. A manifest is
-// the plugin's word, and is not trusted with the caller's credentials.
+// ForwardHeader is a header that some plugin wants to see.
+type ForwardHeader struct{ name, canonical string }
+
+// ForwardHeaders makes the list for [Options] of what plugins ask for. A manifest
+// is the plugin's word, and is not trusted with the caller's credentials: names
+// that [provider.MayForward] refuses are left out.
+func ForwardHeaders(names []string) []ForwardHeader {
+	var all []ForwardHeader
+	for _, name := range names {
+		if provider.MayForward(name) {
+			all = append(all, ForwardHeader{name, http.CanonicalHeaderKey(name)})
+		}
+	}
+	return all
+}
+
+// forwarded collects the caller's headers that plugins asked for.
 func (x *exchange) forwarded() map[string]string {
 	if x.opts.ForwardHeaders == nil {
 		return nil
 	}
 	var out map[string]string
-	for _, name := range x.opts.ForwardHeaders() {
-		value := x.r.Header.Get(name)
-		if value == "" || !provider.MayForward(name) {
+	for _, h := range x.opts.ForwardHeaders() {
+		value := first(x.r.Header, h.canonical)
+		if value == "" {
 			continue
 		}
 		if out == nil {
 			out = make(map[string]string)
 		}
-		out[name] = value
+		out[h.name] = value
 	}
 	return out
 }
@@ -180,8 +196,15 @@ func serverTiming(r status.Report) string {
 	return string(b)
 }
 
+// appendMillis appends milliseconds with up to three decimals.
 func appendMillis(b []byte, d time.Duration) []byte {
-	return strconv.AppendFloat(b, float64(d.Microseconds())/1000, 'f', -1, 64)
+	us := uint64(max(d, 0) / time.Microsecond)
+	b = strconv.AppendUint(b, us/1000, 10)
+	if rest := us % 1000; rest > 0 {
+		b = append(b, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+		b = bytes.TrimRight(b, "0")
+	}
+	return b
 }
 
 // meta adds what the service reported: its id for the request, its limits in
@@ -194,7 +217,7 @@ func (x *exchange) meta(m *provider.Meta) {
 		}
 	}
 	if m.RequestID != "" {
-		h.Set("X-Backplane-Upstream-Request-Id", m.RequestID)
+		x.set("X-Backplane-Upstream-Request-Id", m.RequestID)
 	}
 	for _, limit := range m.RateLimits {
 		meter := strings.ReplaceAll(limit.Meter, "_", "-")

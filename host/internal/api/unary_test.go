@@ -51,9 +51,9 @@ func TestAnyContentTypeIsTakenForJSON(t *testing.T) {
 func TestHeadersOfTheCallerBecomeTheRequest(t *testing.T) {
 	t.Parallel()
 	core, rec := answering(`{}`)
-	h := api.New(core, api.Options{ForwardHeaders: func() []string {
-		return []string{"openai-beta", "x-missing", "authorization", "cookie", "x-backplane-api-key",
-			"Authorization", "COOKIE", "X-Backplane-Api-Key", "X-Api-Key", "x-goog-api-key"}
+	h := api.New(core, api.Options{ForwardHeaders: func() []api.ForwardHeader {
+		return api.ForwardHeaders([]string{"openai-beta", "x-missing", "authorization", "cookie", "x-backplane-api-key",
+			"Authorization", "COOKIE", "X-Backplane-Api-Key", "X-Api-Key", "x-goog-api-key"})
 	}})
 	w := post(h, "/v1/chat/completions", `{"messages":[]}`,
 		"X-Request-Id", "trace-1", "X-Backplane-Endpoint", "fast", "X-Backplane-Api-Key", "sk-secret",

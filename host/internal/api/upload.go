@@ -106,7 +106,7 @@ func (u *uploadReader) before() bool {
 	if u.stopped {
 		return false
 	}
-	u.x.watch(u.control, u.x.opts.ReadTimeout)
+	u.x.watch(u.control, time.Now(), u.x.opts.ReadTimeout)
 	return true
 }
 
