@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"sync"
 
 	"github.com/backplane-dev/backplane/host/internal/endpoint"
 	"github.com/backplane-dev/backplane/host/status"
@@ -49,13 +50,25 @@ func (h *Host) Transfer(ctx context.Context, req *provider.TransferRequest) (*pr
 }
 
 func (h *Host) call(ctx context.Context, req *provider.Request) (*provider.Response, status.Report, error) {
-	j := journey[*provider.Response]{mode: provider.ModeCall, req: req,
-		try: (*endpoint.Endpoint).Call,
-		// A whole answer is over when it is there.
-		drop: func(*provider.Response) {},
-		bind: func(resp *provider.Response, release func()) *provider.Response { release(); return resp },
+	j := calls.Get().(*journey[*provider.Response])
+	j.mode, j.req, j.try, j.drop, j.bind = provider.ModeCall, req, (*endpoint.Endpoint).Call, dropAnswer, bindAnswer
+	answer, report, err := j.run(ctx, h.state.Load())
+	if err == nil && report.Attempts <= 1 { // else an attempt that was cut short may still be reading its request
+		*j = journey[*provider.Response]{}
+		calls.Put(j)
 	}
-	return j.run(ctx, h.state.Load())
+	return answer, report, err
+}
+
+// calls are journeys that are over, to be used again.
+var calls = sync.Pool{New: func() any { return new(journey[*provider.Response]) }}
+
+// A whole answer is over when it is there.
+func dropAnswer(*provider.Response) {}
+
+func bindAnswer(resp *provider.Response, release func()) *provider.Response {
+	release()
+	return resp
 }
 
 func (h *Host) stream(ctx context.Context, req *provider.Request) (provider.EventStream, status.Report, error) {

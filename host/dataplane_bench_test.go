@@ -14,10 +14,12 @@ import (
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
-// nowhere is a writer that costs nothing, so that a benchmark shows the host.
+// nowhere is a writer that costs nothing, so that a benchmark shows the host. As
+// those of package front it takes fields without a header.
 type nowhere struct{ header http.Header }
 
 func (w *nowhere) Header() http.Header              { return w.header }
+func (w *nowhere) SetField(string, string)          {}
 func (w *nowhere) Write(p []byte) (int, error)      { return len(p), nil }
 func (w *nowhere) WriteHeader(int)                  {}
 func (w *nowhere) Flush()                           {}

@@ -11,8 +11,8 @@ import "testing"
 func TestARequestCostsFewAllocations(t *testing.T) {
 	ask := asking(dataPlane(plainBackend(1)), `{"model":"r","messages":[{"role":"user","content":"hi"}]}`)
 	ask() // the first one fills the pools
-	if n := testing.AllocsPerRun(200, ask); n > 10 {
-		t.Errorf("%v allocations, want at most 10", n)
+	if n := testing.AllocsPerRun(200, ask); n > 6 {
+		t.Errorf("%v allocations, want at most 6", n)
 	}
 }
 

@@ -116,26 +116,28 @@ type exchange struct {
 	// object is true if the path names an object: then the answer's status and
 	// encoding are the object's, as HTTP has words for both.
 	object bool
-	// values is room for the values of the answer's headers.
-	values [8]string
-	used   int
+	// fields takes the answer's headers at less than what w.Header() costs; nil if
+	// w has nothing of the kind.
+	fields fieldSetter
 }
 
-// set sets a header of the answer, given by its canonical name. It does what
-// [http.Header.Set] does without allocating.
+// fieldSetter is what the writers of package front have beside a header.
+type fieldSetter interface{ SetField(canonical, value string) }
+
+// set sets a header of the answer, given by its canonical name, as
+// [http.Header.Set] does.
 func (x *exchange) set(canonical, value string) {
-	if x.used == len(x.values) {
-		x.w.Header()[canonical] = []string{value}
+	if x.fields != nil {
+		x.fields.SetField(canonical, value)
 		return
 	}
-	x.values[x.used] = value
-	x.used++
-	x.w.Header()[canonical] = x.values[x.used-1 : x.used : x.used]
+	x.w.Header()[canonical] = []string{value}
 }
 
 // ServeHTTP implements [http.Handler].
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{server: s, w: w, r: r, id: requestID(r.Header)}
+	x.fields, _ = w.(fieldSetter)
 	defer x.guard()
 	defer x.share.Release()
 	x.set("X-Request-Id", x.id)

@@ -210,10 +210,9 @@ func appendMillis(b []byte, d time.Duration) []byte {
 // meta adds what the service reported: its id for the request, its limits in
 // OpenAI's headers, and what else the plugin has for the caller.
 func (x *exchange) meta(m *provider.Meta) {
-	h := x.w.Header()
 	for name, value := range m.Header {
 		if key := http.CanonicalHeaderKey(name); !reserved(key) {
-			h.Set(key, value)
+			x.set(key, value)
 		}
 	}
 	if m.RequestID != "" {
@@ -221,6 +220,7 @@ func (x *exchange) meta(m *provider.Meta) {
 	}
 	for _, limit := range m.RateLimits {
 		meter := strings.ReplaceAll(limit.Meter, "_", "-")
+		h := x.w.Header()
 		h.Set("X-Ratelimit-Limit-"+meter, strconv.FormatInt(limit.Limit, 10))
 		h.Set("X-Ratelimit-Remaining-"+meter, strconv.FormatInt(limit.Remaining, 10))
 		if limit.Reset > 0 {

@@ -144,10 +144,9 @@ func (s *sse) write(data []byte) error {
 
 // begin writes the headers; mu is held.
 func (s *sse) begin() {
-	h := s.x.w.Header()
-	h["Content-Type"] = eventStreamType
-	h["Cache-Control"] = noCache
-	h["X-Accel-Buffering"] = noBuffering
+	s.x.set("Content-Type", "text/event-stream; charset=utf-8")
+	s.x.set("Cache-Control", "no-cache")
+	s.x.set("X-Accel-Buffering", "no") // nginx would hold events back
 	s.x.began = true
 	s.x.w.WriteHeader(http.StatusOK)
 	if s.x.opts.KeepAlive > 0 {
@@ -155,17 +154,10 @@ func (s *sse) begin() {
 	}
 }
 
-// What every stream writes; net/http does not change it.
+// What every stream writes.
 var (
 	streamEnd = []byte("data: [DONE]\n\n")
 	comment   = []byte(": keep-alive\n\n")
-)
-
-// Header values that every stream shares; net/http does not change them.
-var (
-	eventStreamType = []string{"text/event-stream; charset=utf-8"}
-	noCache         = []string{"no-cache"}
-	noBuffering     = []string{"no"} // nginx would hold events back
 )
 
 // put writes and flushes; mu is held.

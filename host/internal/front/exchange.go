@@ -29,7 +29,7 @@ func (x *exchange) request(c *conn, h *head) *http.Request {
 	if h.length > 0 {
 		r.Body = &x.body
 	}
-	x.response = response{c: c, body: &x.body, header: make(http.Header, 8), length: -1,
+	x.response = response{c: c, body: &x.body, length: -1,
 		headOnly: h.method == http.MethodHead, last: h.close}
 	return r
 }

@@ -17,6 +17,44 @@ func appendStatus(b []byte, code int) []byte {
 	return append(strconv.AppendInt(append(b, " status code "...), int64(code), 10), "\r\n"...)
 }
 
+// field is a field of an answer that has no header yet.
+type field struct {
+	name   string
+	values [1]string
+}
+
+// SetField sets a field of the answer, given by its canonical name, to one value.
+// It does what the Header's Set does, and as long as nobody asks for the Header
+// it costs next to nothing.
+func (w *response) SetField(canonical, value string) {
+	if w.header != nil {
+		w.header[canonical] = []string{value}
+		return
+	}
+	for i := range w.fields {
+		if w.fields[i].name == canonical {
+			w.fields[i].values[0] = value
+			return
+		}
+	}
+	if w.fields == nil {
+		w.fields = w.room[:0]
+	}
+	w.fields = append(w.fields, field{canonical, [1]string{value}})
+}
+
+// Header implements [http.ResponseWriter].
+func (w *response) Header() http.Header {
+	if w.header == nil {
+		w.header = make(http.Header, 8)
+		for i := range w.fields {
+			w.header[w.fields[i].name] = w.fields[i].values[:]
+		}
+		w.fields = nil
+	}
+	return w.header
+}
+
 // appendField appends a field of the handler's, or keeps in mind what it says if
 // this package writes it.
 func (w *response) appendField(b []byte, name string, values []string) []byte {

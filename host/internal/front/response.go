@@ -39,7 +39,9 @@ type response struct {
 	c    *conn
 	body *body
 
-	header   http.Header
+	header   http.Header // nil until somebody asks for it
+	fields   []field     // instead of the header as long as that is nil
+	room     [8]field
 	status   int   // 0 until WriteHeader
 	length   int64 // as declared, -1 if it was not
 	written  int64
@@ -57,9 +59,6 @@ type response struct {
 	headEnd int // where the room begins, until the head is complete
 }
 
-// Header implements [http.ResponseWriter].
-func (w *response) Header() http.Header { return w.header }
-
 // WriteHeader implements [http.ResponseWriter]. Informational answers are not
 // sent.
 func (w *response) WriteHeader(code int) {
@@ -76,14 +75,17 @@ func (w *response) WriteHeader(code int) {
 	w.status = code
 	w.out = outputs.Get().(*[]byte)
 	b := appendStatus((*w.out)[:0], code)
+	for i := range w.fields {
+		b = w.appendField(b, w.fields[i].name, w.fields[i].values[:])
+	}
 	for name, values := range w.header {
 		b = w.appendField(b, name, values)
 	}
 	w.headEnd = len(b)
-	*w.out = append(b, room[:]...)
+	*w.out = append(b, blank[:]...)
 }
 
-var room [frameRoom]byte
+var blank [frameRoom]byte
 
 // hasBody reports whether an answer with the status has a body.
 func (w *response) hasBody() bool {
