@@ -1,8 +1,6 @@
 package openaicompat
 
 import (
-	"bytes"
-
 	"github.com/backplane-dev/backplane/sdk/openaicompat/internal/jsonscan"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -74,66 +72,16 @@ func (f *facts) member(key, value []byte) {
 
 // readChoices looks for the first finish reason that is set.
 func (f *facts) readChoices(raw []byte) {
-	if unfinished(raw) {
-		f.choices = true
-		return
-	}
 	choices := jsonscan.NewArray(raw)
-	for choices.Next() {
+	var choice jsonscan.Object
+	for f.finish == "" && choices.NextObject(&choice) {
 		f.choices = true
-		choice := jsonscan.NewObject(choices.Value())
 		for choice.Next() {
 			if choice.Is("finish_reason") && choice.Value()[0] == '"' {
 				f.finish = finishReason(choice.Value())
 			}
 		}
-		if f.finish != "" {
-			return
-		}
 	}
-}
-
-var (
-	finishKey    = []byte(`finish_reason"`) // without the first quote, of which there are many to find
-	escapedRunes = []byte(`\u`)
-)
-
-// unfinished recognises the choices of nearly every chunk of a stream without
-// taking them apart: there is one, and every finish reason is null. It reports
-// false where it cannot tell.
-func unfinished(raw []byte) bool {
-	rest := raw
-	for {
-		i := bytes.Index(rest, finishKey)
-		if i < 0 {
-			break
-		}
-		if i == 0 || rest[i-1] != '"' {
-			return false
-		}
-		// Within a string the quotes of the key would be escaped, and no colon
-		// would follow.
-		rest = skipSpace(rest[i+len(finishKey):])
-		if len(rest) == 0 || rest[0] != ':' {
-			return false
-		}
-		if rest = skipSpace(rest[1:]); len(rest) == 0 || rest[0] != 'n' {
-			return false
-		}
-	}
-	if len(raw) < 2 || raw[0] != '[' || len(rest) == len(raw) {
-		return false // the key is nowhere, unless it is written with escapes
-	}
-	first := skipSpace(raw[1:])
-	return first[0] == '{' && !bytes.Contains(raw, escapedRunes)
-}
-
-// skipSpace returns what follows JSON's white space.
-func skipSpace(raw []byte) []byte {
-	for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\n' || raw[0] == '\r' || raw[0] == '\t') {
-		raw = raw[1:]
-	}
-	return raw
 }
 
 // finishReason returns the text of a finish reason. The usual ones need no

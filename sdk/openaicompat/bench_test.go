@@ -127,3 +127,50 @@ func BenchmarkChunk(b *testing.B) {
 		})
 	}
 }
+
+const completion = `{"id":"chatcmpl-bench","object":"chat.completion","created":1700000000,"model":"mock","choices":[{"index":0,` +
+	`"message":{"role":"assistant","content":"A fixed answer of about the length of a short reply, so that the cost of passing it on is that of a real one and the cost of making it is none at all.","refusal":null},` +
+	`"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":19,"completion_tokens":48,"total_tokens":67,` +
+	`"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},"system_fingerprint":"fp_mock"}`
+
+// BenchmarkParts times what a call takes here beside the network.
+func BenchmarkParts(b *testing.B) {
+	s := newService(b, answerJSON(200, completion))
+	s.requests = nil
+	e := s.open(b, dialect(func(d *Dialect) { d.RequestIDHeader = "X-Client-Request-Id" }), nil)
+	op := e.provider.operations[provider.OpChat]
+	req := &provider.Request{Operation: provider.OpChat, Model: "m", RequestID: "r-1", Body: []byte(`{"model":"alias","messages":[{"role":"user","content":"` + strings.Repeat("word ", 160) + `"}],"temperature":0.7,"max_tokens":256}`)}
+	b.Run("facts", func(b *testing.B) {
+		b.ReportAllocs()
+		data := []byte(completion)
+		for b.Loop() {
+			if f, err := readFacts(data); err != nil || f.finish != "stop" {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("edit", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ed := e.newEdit(op, req)
+			ed.stream(op, false, false)
+			var out rest.Request
+			if err := e.fill(&out, op, req, ed); err != nil {
+				b.Fatal(err)
+			}
+			ed.release()
+		}
+	})
+	b.Run("headers", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ed := e.newEdit(op, req)
+			ed.lends = true
+			out := &sent{}
+			if h := e.headers(req, callHeader{space: ed.lent(), values: out.values[:0]}); len(h) < 2 {
+				b.Fatal(h)
+			}
+			ed.release()
+		}
+	})
+}

@@ -17,21 +17,27 @@ func (e *endpoint) Call(ctx context.Context, req *provider.Request) (*provider.R
 		return nil, err
 	}
 	ed := e.newEdit(op, req)
+	ed.lends = true
 	ed.stream(op, false, false)
 	var asBase64 *bool
 	if e.provider.dialect.NoBase64 && op.Name == provider.OpEmbeddings {
 		asBase64 = ed.plainVectors()
 	}
-	resp, err := e.send(ctx, op, req, ed, rest.TypeJSON)
+	out, err := e.ask(ctx, op, req, ed)
 	ed.release()
-	if err != nil {
-		return nil, err
-	}
-	out, err := e.answer(op, req, resp)
 	if err == nil && asBase64 != nil && *asBase64 {
 		out.Body, err = toBase64(out.Body)
 	}
 	return out, err
+}
+
+// ask sends the request and reads the answer.
+func (e *endpoint) ask(ctx context.Context, op *Operation, req *provider.Request, ed *edit) (*provider.Response, error) {
+	resp, err := e.send(ctx, op, req, ed, rest.TypeJSON)
+	if err != nil {
+		return nil, err
+	}
+	return e.answer(op, req, resp)
 }
 
 // answered is an answer with its usage, in one piece of memory.
@@ -88,10 +94,6 @@ func (e *endpoint) Test(ctx context.Context, req *provider.Request) error {
 	}
 	probe := *req
 	probe.Operation, probe.Body = op.Name, nil
-	resp, err := e.send(ctx, op, &probe, e.newEdit(op, &probe), rest.TypeJSON)
-	if err != nil {
-		return err
-	}
-	_, err = e.answer(op, &probe, resp)
+	_, err := e.ask(ctx, op, &probe, e.newEdit(op, &probe))
 	return err
 }

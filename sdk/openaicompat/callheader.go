@@ -35,10 +35,10 @@ func (d *Dialect) headerNames() headerNames {
 	return names
 }
 
-// headers returns the headers of one request. It must not be changed: it is the
+// headers makes the headers of one request. They must not be changed: they are the
 // endpoint's own if the request adds nothing.
-func (e *endpoint) headers(req *provider.Request) http.Header {
-	h := callHeader{own: e.header}
+func (e *endpoint) headers(req *provider.Request, h callHeader) http.Header {
+	h.own = e.header
 	if len(req.Header) > 0 {
 		for _, name := range e.names.forwarded {
 			value, ok := req.Header[name.given]
@@ -59,17 +59,25 @@ func (e *endpoint) headers(req *provider.Request) http.Header {
 
 // callHeader is a copy of the endpoint's headers that is made once something is
 // added to it.
-type callHeader struct{ own, copied http.Header }
+type callHeader struct {
+	own, copied http.Header
+	space       http.Header // for the copy, empty; nil to make one
+	values      []string    // space for what is added
+}
 
 // room is for the headers that most calls add.
 const room = 4
 
 func (h *callHeader) set(canonical, value string) {
 	if h.copied == nil {
-		h.copied = make(http.Header, len(h.own)+room)
+		if h.copied = h.space; h.copied == nil {
+			h.copied = make(http.Header, len(h.own)+room)
+		}
 		maps.Copy(h.copied, h.own)
 	}
-	h.copied[canonical] = []string{value}
+	h.values = append(h.values, value)
+	last := len(h.values) - 1
+	h.copied[canonical] = h.values[last : last+1 : last+1]
 }
 
 func (h *callHeader) header() http.Header {

@@ -2,6 +2,7 @@ package openaicompat
 
 import (
 	"bytes"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -25,12 +26,18 @@ type edit struct {
 	space        [12]jsonscan.Change
 	text         []byte              // the values that the edit itself makes
 	includeUsage func([]byte) []byte // askForUsage, bound once
+
+	// header is memory for the request's header. It is lent only where the answer
+	// is over before the edit is released: errors in it are cleaned of the
+	// header's secrets.
+	header http.Header
+	lends  bool
 }
 
 // edits keeps edits for the next requests: one is larger than all else that a
 // call needs here.
 var edits = sync.Pool{New: func() any {
-	ed := &edit{}
+	ed := &edit{header: http.Header{}}
 	ed.includeUsage = ed.askForUsage
 	return ed
 }}
@@ -41,11 +48,20 @@ const maxKeptText = 1 << 10
 // release gives the edit back once it was applied; it must not be used any more.
 func (ed *edit) release() {
 	clear(ed.space[:]) // what it points to is the request's
-	ed.changes, ed.wantsUsage = nil, false
+	clear(ed.header)
+	ed.changes, ed.wantsUsage, ed.lends = nil, false, false
 	if ed.text = ed.text[:0]; cap(ed.text) > maxKeptText {
 		ed.text = nil
 	}
 	edits.Put(ed)
+}
+
+// lent returns the memory for the request's header, nil if it is not lent.
+func (ed *edit) lent() http.Header {
+	if ed.lends {
+		return ed.header
+	}
+	return nil
 }
 
 // newEdit makes the changes that every request of an operation needs. Whoever

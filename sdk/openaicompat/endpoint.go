@@ -68,19 +68,21 @@ func fitsRequestID(id string) bool {
 	return id != "" && len(id) <= 512
 }
 
+// sent is a request with the values of the headers that it adds to the endpoint's,
+// in one piece of memory.
+type sent struct {
+	rest.Request
+	values [room]string
+}
+
 // send makes the operation's request of the caller's and sends it.
 func (e *endpoint) send(ctx context.Context, op *Operation, req *provider.Request, edit *edit, accept string) (*rest.Response, error) {
-	out := rest.Request{
-		Method: op.method(),
-		Path:   op.Path,
-		Query:  e.query,
-		Header: e.headers(req),
-		Accept: accept,
-	}
-	if err := e.fill(&out, op, req, edit); err != nil {
+	out := &sent{Request: rest.Request{Method: op.method(), Path: op.Path, Query: e.query, Accept: accept}}
+	out.Header = e.headers(req, callHeader{space: edit.lent(), values: out.values[:0]})
+	if err := e.fill(&out.Request, op, req, edit); err != nil {
 		return nil, err
 	}
-	return e.clientOf(op).Do(ctx, &out)
+	return e.clientOf(op).Do(ctx, &out.Request)
 }
 
 // fill sets path, query and body.

@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-dev/backplane/sdk/openaicompat/internal/jsonscan"
 )
 
-// slowFinish reads choices without the shortcut for chunks that finish nothing.
+// slowFinish reads choices one by one, each bounded before it is looked into.
 func slowFinish(raw []byte) (finish string, any bool) {
 	choices := jsonscan.NewArray(raw)
 	for choices.Next() {
@@ -26,7 +26,7 @@ func slowFinish(raw []byte) (finish string, any bool) {
 	return finish, any
 }
 
-// choicesOf are lists of choices that a shortcut could misread.
+// choicesOf are lists of choices that a reader in one pass could misread.
 var choicesOf = []string{
 	`[]`, `[ ]`, `[{}]`, `[null]`, `[1]`, `[[{"finish_reason":null}]]`,
 	`[{"finish_reason":null}]`, `[ { "finish_reason" : null } ]`, `[{"finish_reason"` + "\n:\t" + `"stop"}]`,
@@ -41,6 +41,8 @@ var choicesOf = []string{
 	`[{"delta":{"finish_reason":null},"finish_reason":"stop"}]`,
 	`[{"delta":{"finish_reason":"stop"},"finish_reason":null}]`,
 	`[{"finish_reason":null,"finish\u005freason":"stop"}]`, `[{"finish\u005freason":"stop"}]`,
+	`[{"a":"b" "finish_reason":"stop"},{"finish_reason":"length"}]`, `[{"finish_reason":"stop" x},{}]`, `[{},{]`,
+	`["x",{"finish_reason":"stop"}]`, `[{} {"finish_reason":"stop"}]`, `[{},x,{"finish_reason":"stop"}]`,
 	`[{"finish_reason":""}]`, `[{"finish_reason":"st\u006fp"}]`, `[{"finish_reason":false}]`,
 }
 

@@ -48,7 +48,7 @@ func (e *endpoint) sendTransfer(ctx context.Context, op *Operation, req *provide
 		return e.send(ctx, op, req, e.newEdit(op, req), "")
 	}
 	return e.clientOf(op).Do(ctx, &rest.Request{
-		Method: op.method(), Path: op.Path, Query: e.query, Header: e.headers(req),
+		Method: op.method(), Path: op.Path, Query: e.query, Header: e.headers(req, callHeader{}),
 		ContentType: up.contentType, Upload: up.data, UploadLength: up.length,
 	})
 }

@@ -31,6 +31,7 @@ type Object struct {
 	err  error
 	open bool // the brace was read
 	done bool
+	part bool // more follows behind the object, see [Array.NextObject]
 
 	// Bounds of the current member within data: KeyStart and KeyEnd include the
 	// quotes.
@@ -117,7 +118,7 @@ func (o *Object) Err() error { return o.err }
 
 // finish is called behind the closing brace: only white space may follow.
 func (o *Object) finish() bool {
-	if o.peek() != 0 || o.pos < len(o.data) {
+	if !o.part && (o.peek() != 0 || o.pos < len(o.data)) {
 		return o.fail("nothing after the object")
 	}
 	o.done = true
@@ -126,6 +127,9 @@ func (o *Object) finish() bool {
 
 // peek skips white space and returns the next byte, 0 at the end.
 func (o *Object) peek() byte {
+	if o.pos < len(o.data) && o.data[o.pos] > ' ' {
+		return o.data[o.pos] // as nearly everywhere
+	}
 	o.pos = skipSpace(o.data, o.pos)
 	if o.pos == len(o.data) {
 		return 0
@@ -158,6 +162,7 @@ type Array struct {
 	data       []byte
 	pos        int
 	open, done bool
+	lent       bool // an object reads the element at pos, see NextObject
 	start, end int
 	err        error
 }
@@ -166,12 +171,39 @@ type Array struct {
 func NewArray(data []byte) Array { return Array{data: data} }
 
 // Next goes to the next element; false after the last one and at an error.
-func (a *Array) Next() bool {
+func (a *Array) Next() bool { return a.begin() && a.skip() }
+
+// NextObject goes to the next element and starts o on it. If it is not an object,
+// o is empty. Elements that were read to their end through o are scanned once,
+// where Next with an Object for each takes them twice.
+func (a *Array) NextObject(o *Object) bool {
+	if a.lent {
+		a.lent = false
+		if o.done && o.err == nil {
+			a.pos = o.pos
+		} else if !a.skip() {
+			return false
+		}
+	}
+	if !a.begin() {
+		return false
+	}
+	if a.pos < len(a.data) && a.data[a.pos] == '{' {
+		*o = Object{data: a.data, pos: a.pos, part: true}
+		a.lent = true
+		return true
+	}
+	*o = Object{}
+	return a.skip()
+}
+
+// begin goes to where the next element begins.
+func (a *Array) begin() bool {
 	if a.done {
 		return false
 	}
 	a.pos = skipSpace(a.data, a.pos)
-	closer := byte(']')
+	const closer = ']'
 	switch {
 	case a.pos == len(a.data):
 		return a.fail("an array")
@@ -182,16 +214,19 @@ func (a *Array) Next() bool {
 		a.pos = skipSpace(a.data, a.pos+1)
 		if a.pos < len(a.data) && a.data[a.pos] == closer {
 			a.done = true
-			return false
 		}
 	case a.data[a.pos] == closer:
 		a.done = true
-		return false
 	case a.data[a.pos] == ',':
 		a.pos = skipSpace(a.data, a.pos+1)
 	default:
 		return a.fail("',' or ']'")
 	}
+	return !a.done
+}
+
+// skip goes behind the element that begins here.
+func (a *Array) skip() bool {
 	end, err := skipValue(a.data, a.pos)
 	if err != nil {
 		a.err, a.done = err, true

@@ -104,6 +104,45 @@ func TestArrayFindsTheElements(t *testing.T) {
 	}
 }
 
+func TestObjectsOfAnArrayAreReadInPlace(t *testing.T) {
+	t.Parallel()
+	for input, want := range map[string]string{
+		`[]`: "", ` [ {"a":1} , {"b":{"c":[2]}, "d":3} ] `: "a=1 |b={\"c\":[2]} d=3 |",
+		`[1,{"a":1},"x",[{"b":2}],{}]`: "|a=1 ||||",
+		`[{"a":1 "b":2},{"c":3}]`:      "a=1 |c=3 |", // what is wrong inside an element is passed over
+		`[{"a":1},{"b":2}`:             "a=1 |b=2 |error",
+		`[{"a":1} {"b":2}]`:            "a=1 |error",
+		`[{"a":1},]`:                   "a=1 |error",
+		`[{"a":]`:                      "|error",
+		`{}`:                           "error", ``: "error", `[`: "error",
+	} {
+		got := ""
+		a := NewArray([]byte(input))
+		var o Object
+		for a.NextObject(&o) {
+			for o.Next() {
+				got += string(o.Key()) + "=" + string(o.Value()) + " "
+			}
+			got += "|"
+		}
+		if a.Err() != nil {
+			got += "error"
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", input, got, want)
+		}
+	}
+}
+
+func TestAnObjectOfAnArrayNeedNotBeReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	a := NewArray([]byte(`[{"a":1,"b":2},{"c":3}]`))
+	var o Object
+	if !a.NextObject(&o) || !o.Next() || !a.NextObject(&o) || !o.Next() || !o.Is("c") {
+		t.Errorf("got %s", o.Key())
+	}
+}
+
 // TestStringsEndAtTheFirstQuoteThatIsNotEscaped tries every arrangement of quotes
 // and escapes at every distance from the start: strings are searched in words, and
 // long ones in another way.
