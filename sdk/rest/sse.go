@@ -91,6 +91,9 @@ func (r *EventReader) parse() {
 		r.start = r.lines.pos
 	}
 	for {
+		for r.plain() {
+			continue
+		}
 		start, end, ok := r.lines.line()
 		if !ok {
 			return
@@ -104,6 +107,25 @@ func (r *EventReader) parse() {
 			r.start = r.lines.pos // comments need not be kept
 		}
 	}
+}
+
+// plain takes a whole event of one line of data, with nothing but LF at the ends
+// of lines, as nearly all are. It reports false for any other, and takes nothing.
+func (r *EventReader) plain() bool {
+	const field = "data: "
+	b := &r.lines
+	data := b.pos + len(field)
+	if r.hasField || b.skipLF || data >= b.end || string(b.buf[b.pos:data]) != field {
+		return false
+	}
+	stop := b.find('\n', &b.lf)
+	if stop == data || stop+1 >= b.end || b.buf[stop+1] != '\n' || b.find('\r', &b.cr) < stop {
+		return false
+	}
+	b.pos = stop + 2
+	r.events = append(r.events, Event{Data: b.buf[data:stop:stop]})
+	r.start = b.pos
+	return true
 }
 
 // field takes the line in buf[start:end].

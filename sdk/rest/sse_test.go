@@ -251,6 +251,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func FuzzEventReader(f *testing.F) {
 	f.Add("data: a\r\ndata: b\r\revent: x\n\ndata: [DONE]", uint8(3))
 	f.Add("\xef\xbb\xbf: c\nid: 1\n\ndata:\n\ndata: \xf0\x9f\x98\x80\n\n", uint8(1))
+	f.Add("data: a\n\ndata: b\rdata: c\n\ndata: \n\ndata: d\n\r\ndata: e\n\n\rdata:  f\n\nid: 1\ndata: g\n\ndata: h\n", uint8(255))
 	f.Fuzz(func(t *testing.T, input string, size uint8) {
 		got, err := readEvents(NewEventReader(&cutter{data: []byte(input), sizes: []int{int(size)}}, 0))
 		if err != nil {
