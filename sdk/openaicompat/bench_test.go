@@ -107,11 +107,13 @@ func BenchmarkChunk(b *testing.B) {
 	for _, bb := range []struct {
 		name, chunk, kind string
 		inVain            uint8
+		reasoning         string
 	}{
-		{"chat", chat, "", 0}, {"scanned", chat, "", maxInVain}, {"responses", response, "response.output_text.delta", 0},
+		{"chat", chat, "", 0, ""}, {"scanned", chat, "", maxInVain, ""}, {"responses", response, "response.output_text.delta", 0, ""},
+		{"renamed", chat, "", 0, "reasoning"},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			s := &stream{out: &drop{}, op: &Operation{Name: provider.OpChat}, dialect: &Dialect{}, models: &modelNames{}, named: bb.kind != ""}
+			s := &stream{out: &drop{}, op: &Operation{Name: provider.OpChat}, dialect: &Dialect{Reasoning: bb.reasoning}, models: &modelNames{}, named: bb.kind != ""}
 			s.alike.inVain = bb.inVain
 			batch := make([]rest.Event, 4)
 			for i := range batch {

@@ -52,7 +52,8 @@ func (d *Dialect) canonicalReasoning(op *Operation, body []byte) []byte {
 // named reports whether the text may have a field of that name. Most bodies have
 // none and are not taken apart for it.
 func named(body []byte, name string) bool {
-	return bytes.Contains(body, jsonscan.AppendString(nil, name))
+	var space [64]byte
+	return bytes.Contains(body, jsonscan.AppendString(space[:0], name))
 }
 
 // edited applies changes to an object; what is none stays as it is.
