@@ -65,6 +65,7 @@ type Endpoint struct {
 	key      keyRest
 	pacing   *pacing
 	adapt    atomic.Pointer[adapt.Limit] // nil if it is off
+	alarms   alarms
 
 	closing context.Context // ends with Close
 	close   context.CancelFunc

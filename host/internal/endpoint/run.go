@@ -97,8 +97,14 @@ func (e *Endpoint) begin(ctx context.Context, req *provider.Request, mode provid
 	if d, ok := ctx.Deadline(); ok && (r.deadline.IsZero() || d.Before(r.deadline)) {
 		r.deadline = d
 	}
-	r.scope.begin(ctx, r.limits().timeout, r.end)
+	r.beginScope(ctx)
 	return r
+}
+
+// beginScope begins the scope of the attempt that is to come.
+func (r *run) beginScope(caller context.Context) {
+	r.scope.alarms = &r.e.alarms
+	r.scope.begin(caller, r.limits().timeout, r.end)
 }
 
 // bytes is the memory that the request's body and upload take while it waits.

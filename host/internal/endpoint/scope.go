@@ -14,7 +14,7 @@ import (
 // time limit passes, or when the attempt is over.
 //
 // A scope costs next to nothing until somebody wants to be told of its end: only
-// then does it watch the caller's context, and start its timer.
+// then does it watch the caller's context, and set an alarm.
 //
 // A scope also has room for the attempt's request, as both are given to the backend.
 // They are used for one attempt only: who has them may keep them, as derived
@@ -24,6 +24,7 @@ import (
 type scope struct {
 	req    provider.Request
 	caller context.Context
+	alarms *alarms // of the endpoint
 	signal ends.Signal
 
 	mu    sync.Mutex
@@ -34,7 +35,7 @@ type scope struct {
 	attended bool            // somebody wants to be told of the end
 	visit    *ends.Context   // with which the caller's context ends; nil if it is of another kind
 	unfollow func() bool     // stops following a context of another kind
-	timer    *time.Timer     // nil if it never had a limit while attended
+	alarm    *alarm          // of the limit; nil if there is none, or nobody attends
 	passed   context.Context // has the limit as its cause; nil unless one has ended the scope
 }
 
@@ -59,7 +60,7 @@ func (s *scope) arm(l *limit, at time.Time) {
 	defer s.mu.Unlock()
 	if s.end == lasting {
 		s.limit, s.at = l, at
-		s.setTimer()
+		s.setAlarm()
 	}
 }
 
@@ -71,7 +72,7 @@ func (s *scope) lift() bool {
 		return false
 	}
 	s.at = time.Time{}
-	s.setTimer()
+	s.setAlarm()
 	return true
 }
 
@@ -164,7 +165,7 @@ func (s *scope) attend() {
 		return
 	}
 	s.attended = true
-	s.setTimer()
+	s.setAlarm()
 	if s.visit = ends.Of(s.caller); s.visit == nil {
 		s.unfollow = context.AfterFunc(s.caller, s.Ended)
 	} else if !s.visit.Watch(s) {
@@ -172,7 +173,7 @@ func (s *scope) attend() {
 	}
 }
 
-// Ended implements [ends.Watcher], and is called by the timer: the caller's context
+// Ended implements [ends.Watcher], and is called by the alarm: the caller's context
 // has ended, or the limit has passed, if it was not replaced meanwhile.
 func (s *scope) Ended() {
 	s.mu.Lock()
@@ -180,18 +181,24 @@ func (s *scope) Ended() {
 	s.look()
 }
 
-// setTimer starts, moves or stops the timer, if somebody waits. s.mu is held.
-func (s *scope) setTimer() {
+// setAlarm sets, moves or stops the alarm, if somebody waits. s.mu is held.
+func (s *scope) setAlarm() {
 	switch {
 	case !s.attended:
 	case s.at.IsZero():
-		if s.timer != nil {
-			s.timer.Stop()
-		}
-	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(s.at), s.Ended)
+		s.stopAlarm()
+	case s.alarm == nil:
+		s.alarm = s.alarms.set(s, time.Until(s.at))
 	default:
-		s.timer.Reset(time.Until(s.at))
+		s.alarm.timer.Reset(time.Until(s.at))
+	}
+}
+
+// stopAlarm stops the alarm if there is one. s.mu is held.
+func (s *scope) stopAlarm() {
+	if s.alarm != nil {
+		s.alarms.stop(s.alarm)
+		s.alarm = nil
 	}
 }
 
@@ -219,9 +226,7 @@ func (s *scope) finish(how ending) {
 		pass(s.limit)
 		s.passed = passed
 	}
-	if s.timer != nil {
-		s.timer.Stop()
-	}
+	s.stopAlarm()
 	switch {
 	case s.visit != nil:
 		s.visit.Unwatch(s)

@@ -96,6 +96,44 @@ func TestALimitThatIsLiftedNoLongerEndsTheScope(t *testing.T) {
 	})
 }
 
+// Scopes use each other's alarms. Each must end at its own limit, not before, and
+// not at all if it is over.
+func TestAlarmsThatAreUsedAgainRingForTheirScope(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		ends := rapid.SliceOfN(rapid.IntRange(0, 3), 1, 40).Draw(rt, "ends")
+		synctest.Test(t, func(t *testing.T) {
+			shared := new(alarms)
+			for i, end := range ends {
+				s := scoped(t.Context(), time.Duration(i+1)*time.Second)
+				s.alarms = shared
+				told := false
+				stop := context.AfterFunc(s, func() { told = true })
+				switch end {
+				case 0:
+					s.over()
+				case 1:
+					s.lift()
+					s.over()
+				case 2:
+					time.Sleep(time.Duration(i+1)*time.Second - 1)
+					if s.Err() != nil {
+						t.Fatal("it ended before its limit")
+					}
+					time.Sleep(time.Nanosecond)
+				case 3:
+					s.arm(&limit{name: "attempt_timeout", figure: 1, without: "data"}, time.Now().Add(time.Millisecond))
+					time.Sleep(time.Millisecond)
+				}
+				synctest.Wait()
+				if l, _ := s.why(); !told || stop() || s.Err() == nil || (l != nil) != (end >= 2) {
+					t.Fatalf("step %d, %d: told %v, %v because of %v", i, end, told, s.Err(), l)
+				}
+			}
+		})
+	})
+}
+
 func TestADerivedContextEndsWithTheScopeAndTakesNoGoroutine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -34,9 +34,9 @@ func (r *run) try(number int) (bool, *provider.Error) {
 	r.tellFailure(a, v)
 	if v.Repeat {
 		r.last, r.pausing = err, true
-		next := new(scope)
-		next.begin(r.scope.caller, r.limits().timeout, r.end)
-		r.scope = next
+		caller := r.scope.caller
+		r.scope = new(scope)
+		r.beginScope(caller)
 	}
 	return v.Repeat, v.Err
 }
