@@ -11,7 +11,7 @@ import (
 type conn struct {
 	net.Conn
 	fast *descriptor // nil if the kernel cannot be asked without waiting
-	kill func()      // closes the connection; made once, for context.AfterFunc
+	kill func()      // closes the connection; made once, for the end of a context
 	// bound is the read deadline that the goroutine which reads has set, zero for
 	// none. An earlier one may hold, since a passed deadline is looked at again.
 	bound time.Time

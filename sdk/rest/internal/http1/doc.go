@@ -14,7 +14,8 @@
 //   - It reads the header into a pooled buffer, and the body into the memory of
 //     whoever reads it; chunked coding is taken out there, in place. A stream that
 //     waits holds no memory but its reader's.
-//   - The end of the context closes the connection, by [context.AfterFunc].
+//   - The end of the context closes the connection, by [context.AfterFunc] or what the
+//     context has in its place.
 //   - Nobody watches an idle connection. It is asked, when it is wanted, whether it
 //     is still open and silent, which costs one system call. Connections of other
 //     kinds than Go's TCP and unix sockets cannot be asked and are not kept.

@@ -87,10 +87,21 @@ func (x *Exchange) begin(ctx context.Context, pool *Pool) error {
 		return err
 	}
 	x.conn = c
-	if ctx.Done() != nil {
-		x.forget = context.AfterFunc(ctx, c.kill)
-	}
+	x.forget = whenEnded(ctx, c.kill)
 	return nil
+}
+
+// whenEnded has f called in a goroutine of its own at the end of ctx, until forget
+// is called. It returns nil if ctx never ends. Package context would make another
+// context for that; those that have an AfterFunc need none.
+func whenEnded(ctx context.Context, f func()) (forget func() bool) {
+	if own, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		return own.AfterFunc(f)
+	}
+	if ctx.Done() == nil {
+		return nil
+	}
+	return context.AfterFunc(ctx, f)
 }
 
 // ask sends the request and reads the header of the answer. The answer counts
@@ -104,7 +115,7 @@ func (x *Exchange) ask(r Request) (head, error) {
 	h, err := x.readHead(r.NoBody)
 	x.mu.Lock()
 	x.waiting = false
-	if !x.until.IsZero() { // what sentAt has told the system
+	if !x.until.IsZero() { // what sentNow has told the system
 		x.conn.bound = x.until
 	}
 	x.mu.Unlock()
@@ -117,10 +128,10 @@ func (x *Exchange) ask(r Request) (head, error) {
 	return h, err
 }
 
-// sentAt notes that nothing more of the request will be sent, and bounds the
+// sentNow notes that nothing more of the request will be sent, and bounds the
 // wait for the answer. After a failure the answer is there already or never
 // comes.
-func (x *Exchange) sentAt(now time.Time, failed error) {
+func (x *Exchange) sentNow(failed error) {
 	const lastWords = time.Second
 	bound := x.FirstByte
 	if failed != nil {
@@ -132,7 +143,7 @@ func (x *Exchange) sentAt(now time.Time, failed error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.waiting { // the deadline is the body's otherwise
-		x.until = now.Add(bound)
+		x.until = time.Now().Add(bound)
 		_ = x.conn.SetReadDeadline(x.until) // fails if the connection is closed, as the read will
 	}
 }

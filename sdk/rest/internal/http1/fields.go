@@ -48,11 +48,25 @@ func IsValue(s string) bool {
 	return true
 }
 
+// trim removes white space at both ends. [strings.Trim] would make a table of what
+// that is with each call.
+func trim(value string) string {
+	for value != "" && isBlank(value[0]) {
+		value = value[1:]
+	}
+	for value != "" && isBlank(value[len(value)-1]) {
+		value = value[:len(value)-1]
+	}
+	return value
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
 // AppendField appends a field line. Name and value must be valid.
 func AppendField(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, ": "...)
-	b = append(b, strings.Trim(value, " \t")...)
+	b = append(b, trim(value)...)
 	return append(b, "\r\n"...)
 }
 
@@ -141,7 +155,7 @@ func header(lines string, count int) http.Header {
 		line, rest, _ := strings.Cut(lines, "\n")
 		lines = rest
 		name, value, _ := strings.Cut(line, ":")
-		value = strings.Trim(strings.TrimSuffix(value, "\r"), " \t")
+		value = trim(strings.TrimSuffix(value, "\r"))
 		if before := h[name]; before != nil {
 			h[name] = append(before, value)
 			continue

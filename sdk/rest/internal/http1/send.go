@@ -34,7 +34,7 @@ func (x *Exchange) send(r Request) error {
 	}
 	x.out.release()
 	x.out.err = err
-	x.sentAt(time.Now(), err)
+	x.sentNow(err)
 	return err
 }
 
@@ -50,7 +50,7 @@ func (x *Exchange) sendRest(c *conn, parts ...[]byte) {
 	}
 	x.out.err = err
 	x.out.release()
-	x.sentAt(time.Now(), err)
+	x.sentNow(err)
 	close(x.out.done)
 }
 
