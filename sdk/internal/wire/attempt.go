@@ -2,7 +2,7 @@ package wire
 
 import (
 	"context"
-	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-dev/backplane/sdk/provider"
@@ -38,7 +38,17 @@ type attempt struct {
 	limit    time.Duration
 	timer    *time.Timer // nil if there is no limit
 	deadline time.Time   // zero unless all of the call must be over by then
+	limited  atomic.Int32
 }
+
+// What has become of an attempt's limit. The first to say counts, the timer or
+// whoever lifts the limit: a timer can no longer be stopped once it has fired,
+// although the attempt has not ended yet.
+const (
+	limitStands int32 = iota
+	limitLifted
+	limitPassed
+)
 
 // attempt begins the attempt's time; finish must be called at the end.
 func (c *call) attempt(ctx context.Context) *attempt {
@@ -61,17 +71,22 @@ func (c *call) attempt(ctx context.Context) *attempt {
 
 // expire ends the attempt, whose time is up.
 func (a *attempt) expire() {
-	a.call.End(provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", a.limit))
+	if a.Context.Err() == nil && a.limited.CompareAndSwap(limitStands, limitPassed) {
+		a.call.End(a.passed())
+	}
+}
+
+// passed is the limit as an error.
+func (a *attempt) passed() *provider.Error {
+	return provider.Errorf(provider.CodeTimeout, "the attempt took longer than its limit of %v", a.limit)
 }
 
 // expired is the limit as an error if that is what ended the context, else nil.
 func (a *attempt) expired() *provider.Error {
-	if a.Context.Err() == nil {
-		return nil
+	if a.limited.Load() == limitPassed {
+		return a.passed()
 	}
-	var limit *provider.Error
-	_ = errors.As(context.Cause(a.Context), &limit) // limit stays nil if it was something else
-	return limit
+	return nil
 }
 
 // inTime refuses an answer that came after the limit: the host has given it up.
@@ -85,7 +100,7 @@ func (a *attempt) inTime() error {
 // arrived lifts the limit of a stream or a transfer once the answer has begun:
 // what follows is bounded by the host's idle timeout.
 func (a *attempt) arrived() {
-	if a.timer != nil {
+	if a.timer != nil && a.limited.CompareAndSwap(limitStands, limitLifted) {
 		a.timer.Stop()
 	}
 }

@@ -124,3 +124,36 @@ func TestOnlyTheContextOfAnRPCEndsWithTheAttempt(t *testing.T) {
 		}
 	})
 }
+
+// A timer that has fired cannot be stopped: what it does comes after what the
+// attempt did meanwhile, or before.
+func TestTheLimitAndTheAnswerAgreeOnWhoWasFirst(t *testing.T) {
+	onBothContexts(t, func(t *testing.T, parent context.Context) {
+		a := attemptOf(parent, provider.ModeCall)
+		a.arrived()
+		a.expire()
+		if a.Err() != nil || a.Context.Err() != nil || a.inTime() != nil {
+			t.Errorf("the answer was first, and the limit ended it: %v, %v", a.Err(), a.inTime())
+		}
+		a.finish()
+		a = attemptOf(parent, provider.ModeCall)
+		a.expire()
+		a.arrived()
+		if a.Context.Err() == nil || !errors.Is(a.Err(), context.DeadlineExceeded) || a.inTime() == nil {
+			t.Errorf("the limit was first, and the answer counts: %v, %v", a.Err(), a.inTime())
+		}
+		a.finish()
+	})
+}
+
+func TestALimitAfterTheCallersEndIsNotTheReason(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	a := attemptOf(ctx, provider.ModeCall)
+	defer a.finish()
+	cancel()
+	a.expire()
+	if !errors.Is(a.Err(), context.Canceled) || a.expired() != nil {
+		t.Errorf("the attempt ended with %v", a.Err())
+	}
+}
