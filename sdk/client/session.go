@@ -74,7 +74,8 @@ func (s *sessions) get(ctx context.Context) *session.Client {
 func (s *sessions) open(ctx context.Context) {
 	own, cancel := context.WithCancel(context.Background())
 	stopped := context.AfterFunc(ctx, cancel)
-	stream, err := s.rpc.Session(own, grpc.MaxCallRecvMsgSize(int(s.maxResponse.Load())+session.MessageRoom))
+	stream, err := s.rpc.Session(own, grpc.MaxCallRecvMsgSize(int(s.maxResponse.Load())+session.MessageRoom),
+		grpc.ForceCodecV2(session.Codec()))
 	if !stopped() || err != nil {
 		cancel() // the call's own RPC meets the same obstacle and reports it
 		return

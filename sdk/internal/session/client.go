@@ -15,7 +15,7 @@ import (
 )
 
 // Stream is the host's end of the RPC; the client stream that gRPC returns is
-// one. Its messages must travel with gRPC's codec for protobuf.
+// one. Its messages must travel with [Codec] or gRPC's own for protobuf.
 type Stream interface {
 	Context() context.Context
 	SendMsg(message any) error

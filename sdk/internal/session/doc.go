@@ -53,7 +53,7 @@
 // call keeps, and texts that come again and again are made once ([interner]).
 // Fuzz targets hold the codec against generated code. [outgoing] and [incoming]
 // are messages to the protobuf runtime by its fast path, so gRPC's own codec
-// takes them and neither end needs an option for it. A codec forced upon the
-// stream would save a copy and two allocations a message, but on the plugin's
-// side it can be forced only upon all RPCs of the server.
+// takes them and neither end needs an option for it. The host forces [Codec] upon
+// the stream all the same: it puts messages together in the same memory each time.
+// On the plugin's side one can be forced only upon all RPCs of the server.
 package session

@@ -3,6 +3,8 @@ package session
 import (
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	pb "github.com/backplane-dev/backplane/sdk/internal/providerpb"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
@@ -124,4 +126,12 @@ func Kept(stream provider.EventStream) (n int) {
 		}
 	}
 	return n
+}
+
+// NewIncoming is a message that gives its frames to handle.
+func NewIncoming(handle func(frame []byte) error) any { return newIncoming(handle) }
+
+// AppendFrame writes a frame that is encoded already.
+func AppendFrame(b, frame []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendVarint(b, tagFrames), frame)
 }

@@ -83,7 +83,7 @@ func dial(t testing.TB, h session.Handler) *session.Client {
 func begin(t testing.TB, rpc pb.ProviderServiceClient) *session.Client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	stream, err := rpc.Session(ctx, grpc.MaxCallRecvMsgSize(math.MaxInt32))
+	stream, err := rpc.Session(ctx, grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.ForceCodecV2(session.Codec()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,23 +47,28 @@ type incoming struct {
 	methods
 	// err is what was wrong with the message. gRPC is not told: a server would
 	// end the RPC with a status of its own, and the host would not learn what.
-	err error
+	err    error
+	handle func(frame []byte) error
+	whole  []byte // memory for a message that came in pieces
 }
 
 // newIncoming makes a message that gives each of its frames to handle and ends
 // with handle's first error. The frame is valid until handle returns.
 func newIncoming(handle func(frame []byte) error) *incoming {
-	m := &incoming{}
+	m := &incoming{handle: handle}
 	m.Message, m.self = fieldless(), m
 	m.table = protoiface.Methods{
 		Flags: protoiface.SupportUnmarshalDiscardUnknown,
 		Unmarshal: func(in protoiface.UnmarshalInput) (protoiface.UnmarshalOutput, error) {
-			m.err = eachFrame(in.Buf, handle)
+			m.work(in.Buf)
 			return protoiface.UnmarshalOutput{Flags: protoiface.UnmarshalInitialized}, nil
 		},
 	}
 	return m
 }
+
+// work does what there is to do for a message.
+func (m *incoming) work(message []byte) { m.err = eachFrame(message, m.handle) }
 
 // eachFrame gives the frames of a message to handle, in their order.
 func eachFrame(message []byte, handle func(frame []byte) error) error {

@@ -1,0 +1,43 @@
+package session
+
+import (
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+)
+
+// Codec is gRPC's codec for protobuf, but a message of a session that comes in
+// many pieces is put together in memory that the session has already, where gRPC
+// takes memory for each message and clears it. Both ends do without it, too.
+func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2(proto.Name)} }
+
+type codec struct{ encoding.CodecV2 }
+
+// Unmarshal implements [encoding.CodecV2].
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ours := v.(*incoming)
+	switch {
+	case !ours:
+		return c.CodecV2.Unmarshal(data, v)
+	case len(data) == 1:
+		m.work(data[0].ReadOnlyData())
+	default:
+		m.work(m.join(data))
+	}
+	return nil
+}
+
+// join returns the whole of a message. It is valid until the next one comes.
+func (m *incoming) join(data mem.BufferSlice) []byte {
+	n := data.Len()
+	whole := m.whole
+	if cap(whole) < n {
+		whole = make([]byte, n)
+	}
+	if cap(whole) <= maxSpare {
+		m.whole = whole
+	}
+	whole = whole[:n]
+	data.CopyTo(whole)
+	return whole
+}
