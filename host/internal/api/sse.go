@@ -55,8 +55,9 @@ func responsesError(p *problem, sent int) (string, []byte) {
 type sse struct {
 	x       *exchange
 	dialect *dialect
-	abort   func() // ends the stream when the caller cannot be written to
-	sent    int    // chunks so far
+	abort   func()      // ends the stream when the caller cannot be written to
+	sent    int         // chunks so far
+	pieces  pieceWriter // nil if the writer is none
 
 	mu       sync.Mutex
 	control  http.ResponseController
@@ -67,7 +68,9 @@ type sse struct {
 }
 
 func newSSE(x *exchange, d *dialect, abort func()) *sse {
-	return &sse{x: x, dialect: d, abort: abort, control: *http.NewResponseController(x.w), deadline: newDeadline(x.w, x.opts.WriteTimeout)}
+	s := &sse{x: x, dialect: d, abort: abort, control: *http.NewResponseController(x.w), deadline: newDeadline(x.w, x.opts.WriteTimeout)}
+	s.pieces, _ = x.w.(pieceWriter)
+	return s
 }
 
 // eventRoom is what an event takes beside its chunk, but for names and line breaks.
@@ -75,12 +78,13 @@ const eventRoom = len("data: \n\n")
 
 // send writes the chunks as one piece.
 func (s *sse) send(chunks [][]byte) error {
-	size := 0
+	size := frameRoom
 	for _, chunk := range chunks {
 		size += len(chunk) + eventRoom
 	}
 	b := getBuffer(int64(size))
 	defer b.release()
+	b.data = b.data[:headRoom]
 	for _, chunk := range chunks {
 		// Clients parse whatever they get: an empty event breaks them, and a
 		// second end marker would hide what comes after it.
@@ -94,20 +98,40 @@ func (s *sse) send(chunks [][]byte) error {
 		b.data = appendEvent(b.data, name, chunk)
 		s.sent++
 	}
-	if len(b.data) == 0 {
+	if len(b.data) == headRoom {
 		return nil
 	}
-	return s.write(b.data)
+	return s.write(b.data, headRoom)
 }
 
-// finish ends a stream that is complete.
+// The room around what a [pieceWriter] writes: for its head, and for the head and
+// the end.
+const (
+	headRoom  = 16
+	frameRoom = headRoom + 8
+)
+
+// pieceWriter is what the writers of package front have beside Write and Flush: it
+// writes p[room:] at once, as one piece where it is, without copying it. It may use
+// the room before it, and what p has capacity for behind.
+type pieceWriter interface {
+	WritePiece(p []byte, room int) error
+}
+
+// finish ends a stream that is complete. The end of the stream is sent together
+// with that of the answer.
 func (s *sse) finish() {
-	var end []byte
-	if s.dialect.done {
-		end = streamEnd
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if !s.x.began {
+		s.begin()
 	}
-	// A failure means that the caller left, having got everything but the end.
-	_ = s.write(end)
+	if s.dialect.done {
+		s.deadline.arm(time.Now())
+		// A failure means that the caller left, having got everything but the end.
+		_, _ = s.x.w.Write(streamEnd)
+	}
 }
 
 // fail ends a stream that broke: with an ordinary error if nothing was written
@@ -119,7 +143,7 @@ func (s *sse) fail(err error) {
 	}
 	name, data := s.dialect.fail(asProblem(err), s.sent)
 	// A failure means that the caller left.
-	_ = s.write(appendEvent(nil, []byte(name), data))
+	_ = s.write(appendEvent(nil, []byte(name), data), 0)
 }
 
 // close stops the comments. Nothing may be written afterwards.
@@ -132,14 +156,14 @@ func (s *sse) close() {
 	}
 }
 
-// write sends bytes to the caller at once.
-func (s *sse) write(data []byte) error {
+// write sends p[room:] to the caller at once.
+func (s *sse) write(p []byte, room int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.x.began {
 		s.begin()
 	}
-	return s.put(data)
+	return s.put(p, room)
 }
 
 // begin writes the headers; mu is held.
@@ -160,15 +184,12 @@ var (
 	comment   = []byte(": keep-alive\n\n")
 )
 
-// put writes and flushes; mu is held.
-func (s *sse) put(data []byte) error {
+// put writes p[room:] and flushes; mu is held.
+func (s *sse) put(p []byte, room int) error {
 	now := time.Now()
 	s.last = now
 	s.deadline.arm(now)
-	_, err := s.x.w.Write(data)
-	if err == nil {
-		err = s.control.Flush()
-	}
+	err := s.piece(p, room)
 	if errors.Is(err, http.ErrNotSupported) {
 		err = nil // a writer that buffers, as in tests
 	}
@@ -178,6 +199,16 @@ func (s *sse) put(data []byte) error {
 		s.deadline.disarm()
 	}
 	return err
+}
+
+func (s *sse) piece(p []byte, room int) error {
+	if s.pieces != nil && room > 0 {
+		return s.pieces.WritePiece(p, room)
+	}
+	if _, err := s.x.w.Write(p[room:]); err != nil {
+		return err
+	}
+	return s.control.Flush()
 }
 
 // tick sends a comment if the stream has been silent, and comes again.
@@ -192,7 +223,7 @@ func (s *sse) tick() {
 		s.timer.Reset(pause - silent)
 		return
 	}
-	if s.put(comment) != nil {
+	if s.put(comment, 0) != nil {
 		s.abort()
 		return
 	}
