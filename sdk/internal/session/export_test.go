@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -134,4 +135,15 @@ func NewIncoming(handle func(frame []byte) error) any { return newIncoming(handl
 // AppendFrame writes a frame that is encoded already.
 func AppendFrame(b, frame []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendVarint(b, tagFrames), frame)
+}
+
+// CallContext is the context of a call, for tests.
+type CallContext = callContext
+
+// NewCallContext makes one that ends only with End, or, if it is timed, with its
+// parent too.
+func NewCallContext(parent context.Context, timed bool) *CallContext {
+	c := &callContext{timed: timed}
+	c.Context, c.cancel = context.WithCancelCause(parent)
+	return c
 }

@@ -18,9 +18,7 @@ type serverCall struct {
 	id      uint64
 	stream  bool
 	request provider.Request
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	handed  callContext        // what the handler sees of both
+	ctx     callContext
 	release context.CancelFunc // of the deadline, nil if there is none
 
 	// For the reader alone, until the body is complete.
@@ -45,9 +43,9 @@ func newServerCall(s *server, f *requestFrame) *serverCall {
 	ctx := s.base
 	if f.open.timeout > 0 {
 		ctx, k.release = context.WithTimeout(ctx, f.open.timeout)
+		k.ctx.timed = true
 	}
-	k.ctx, k.cancel = context.WithCancelCause(ctx)
-	k.handed = callContext{k.ctx, k.cancel}
+	k.ctx.Context, k.ctx.cancel = context.WithCancelCause(ctx)
 	return k
 }
 
@@ -97,10 +95,10 @@ func (k *serverCall) run() {
 	switch {
 	case err != nil:
 	case k.stream:
-		err = k.server.handler.Stream(&k.handed, &k.request, k.send)
+		err = k.server.handler.Stream(&k.ctx, &k.request, k.send)
 	default:
 		var res *provider.Response
-		if res, err = k.server.handler.Call(&k.handed, &k.request); err == nil && res != nil {
+		if res, err = k.server.handler.Call(&k.ctx, &k.request); err == nil && res != nil {
 			err = k.answer(res)
 		}
 	}
@@ -124,7 +122,7 @@ func (k *serverCall) answer(res *provider.Response) error {
 // last says that the frame ends the call.
 func (k *serverCall) append(after uint64, last bool, frame func([]byte) []byte) (taken uint64, err error) {
 	out := k.server.out
-	if err := out.acquire(k.ctx, nil, after); err != nil {
+	if err := out.acquire(&k.ctx, nil, after); err != nil {
 		return 0, err
 	}
 	k.mu.Lock()
@@ -242,7 +240,7 @@ func (k *serverCall) leave(cause error) {
 	k.mu.Lock()
 	k.ended = true
 	k.mu.Unlock()
-	k.cancel(cause)
+	k.ctx.End(cause)
 	if k.release != nil {
 		k.release()
 	}

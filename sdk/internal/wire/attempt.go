@@ -29,6 +29,12 @@ func newOwnContext(parent context.Context) *ownContext {
 // End implements ender.
 func (c *ownContext) End(cause error) { c.cancel(cause) }
 
+// afterFuncer is a context that tells of its end without the help of package
+// context.
+type afterFuncer interface {
+	AfterFunc(f func()) (stop func() bool)
+}
+
 // attempt is the context of a call's author: it ends with the call's own, and
 // when the time is up that the host gives to this attempt. It is one context, and
 // not one for each of these limits, since every call needs one.
@@ -128,4 +134,13 @@ func (a *attempt) Err() error {
 		return context.DeadlineExceeded
 	}
 	return a.Context.Err()
+}
+
+// AfterFunc is what [context.AfterFunc] does: it ends with the call's context, and
+// not otherwise, so that one may be asked.
+func (a *attempt) AfterFunc(f func()) (stop func() bool) {
+	if call, ok := a.call.(afterFuncer); ok {
+		return call.AfterFunc(f)
+	}
+	return context.AfterFunc(a.Context, f)
 }

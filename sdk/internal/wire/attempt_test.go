@@ -157,3 +157,21 @@ func TestALimitAfterTheCallersEndIsNotTheReason(t *testing.T) {
 		t.Errorf("the attempt ended with %v", a.Err())
 	}
 }
+
+// On a session the context of a call tells of its end itself.
+func TestAnAttemptTellsOfItsEnd(t *testing.T) {
+	onBothContexts(t, func(t *testing.T, parent context.Context) {
+		a := attemptOf(parent, provider.ModeCall)
+		defer a.finish()
+		var called []string
+		a.AfterFunc(func() { called = append(called, "left") })
+		if stop := a.AfterFunc(func() { called = append(called, "stopped") }); !stop() {
+			t.Error("a function was not stopped")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(called) != 1 || called[0] != "left" {
+			t.Errorf("called: %v", called)
+		}
+	})
+}
