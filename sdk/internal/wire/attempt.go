@@ -42,8 +42,8 @@ type attempt struct {
 	context.Context
 	call     ender
 	limit    time.Duration
-	timer    *time.Timer // nil if there is no limit
-	deadline time.Time   // zero unless all of the call must be over by then
+	alarm    *alarm    // nil if there is no limit
+	deadline time.Time // zero unless all of the call must be over by then
 	limited  atomic.Int32
 }
 
@@ -70,7 +70,7 @@ func (c *call) attempt(ctx context.Context) *attempt {
 		if c.mode == provider.ModeCall || c.mode == "" {
 			a.deadline = time.Now().Add(a.limit)
 		}
-		a.timer = time.AfterFunc(a.limit, a.expire)
+		a.alarm = c.server.alarms.set(a)
 	}
 	return a
 }
@@ -106,8 +106,8 @@ func (a *attempt) inTime() error {
 // arrived lifts the limit of a stream or a transfer once the answer has begun:
 // what follows is bounded by the host's idle timeout.
 func (a *attempt) arrived() {
-	if a.timer != nil && a.limited.CompareAndSwap(limitStands, limitLifted) {
-		a.timer.Stop()
+	if a.alarm != nil && a.limited.CompareAndSwap(limitStands, limitLifted) {
+		a.alarm.stop()
 	}
 }
 

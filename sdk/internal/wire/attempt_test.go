@@ -38,7 +38,7 @@ func onBothContexts(t *testing.T, test func(t *testing.T, parent context.Context
 
 // attemptOf begins an attempt of one minute.
 func attemptOf(parent context.Context, mode provider.Mode) *attempt {
-	c := call{mode: mode, req: &provider.Request{Timeout: time.Minute, ConnectTimeout: time.Second}}
+	c := call{server: &Server{}, mode: mode, req: &provider.Request{Timeout: time.Minute, ConnectTimeout: time.Second}}
 	return c.attempt(parent)
 }
 
@@ -172,6 +172,31 @@ func TestAnAttemptTellsOfItsEnd(t *testing.T) {
 		synctest.Wait()
 		if len(called) != 1 || called[0] != "left" {
 			t.Errorf("called: %v", called)
+		}
+	})
+}
+
+// TestAlarmsAreUsedAgain has attempts with one another's alarms: each ends at its
+// own limit, and none at another's.
+func TestAlarmsAreUsedAgain(t *testing.T) {
+	onBothContexts(t, func(t *testing.T, parent context.Context) {
+		server := &Server{}
+		begin := func(limit time.Duration) *attempt {
+			c := call{server: server, mode: provider.ModeStream, req: &provider.Request{Timeout: limit}}
+			return c.attempt(newOwnContext(parent))
+		}
+		for range 20 {
+			lifted, short := begin(time.Second), begin(2*time.Second)
+			lifted.arrived()
+			long := begin(time.Minute)
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			if lifted.Err() != nil || !errors.Is(short.Err(), context.DeadlineExceeded) || long.Err() != nil {
+				t.Fatalf("they ended with %v, %v and %v", lifted.Err(), short.Err(), long.Err())
+			}
+			long.finish()
+			lifted.finish()
+			short.finish()
 		}
 	})
 }

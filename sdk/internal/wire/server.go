@@ -43,6 +43,7 @@ type Server struct {
 	guard    guard
 
 	endpoints endpoints
+	alarms    alarms
 	inFlight  atomic.Int64
 	draining  atomic.Bool
 }
