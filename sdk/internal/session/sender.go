@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -165,6 +166,10 @@ func (s *sender) take(spare []byte) ([]byte, error) {
 		s.mu.Unlock()
 		select {
 		case <-s.wake:
+			// Whoever is about to send as well may append first: no time passes
+			// when nobody is, and a message for each frame would cost more than
+			// all else that is done for it.
+			runtime.Gosched()
 		case <-s.ended:
 		}
 		s.mu.Lock()
