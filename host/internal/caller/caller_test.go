@@ -2,12 +2,8 @@ package caller
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -91,29 +87,6 @@ func TestTenantsOfKeysDoNotShowThem(t *testing.T) {
 			t.Errorf("no key, %q, is %q", none, got)
 		}
 	}
-}
-
-// Names of keys are kept in few places, which keys drive each other out of: each
-// must have its own name all the same, whoever asks.
-func TestKeysThatShareAPlaceKeepTheirNames(t *testing.T) {
-	t.Parallel()
-	keys := []string{strings.Repeat("long", 100)}
-	for i := range 1000 {
-		keys = append(keys, fmt.Sprint("sk-", i))
-	}
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for round := range 3 * len(keys) {
-				key := keys[round%len(keys)]
-				sum := sha256.Sum256([]byte(key))
-				if got, want := TenantOfKey(key), "key-"+hex.EncodeToString(sum[:6]); got != want {
-					t.Errorf("%.10s: got %s, want %s", key, got, want)
-				}
-			}
-		})
-	}
-	wg.Wait()
 }
 
 func TestTenantsOfNamesAreReadable(t *testing.T) {

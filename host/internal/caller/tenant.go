@@ -3,9 +3,7 @@ package caller
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash/maphash"
 	"strings"
-	"sync/atomic"
 )
 
 // maxTenant is the longest name of a tenant that is shown as it is.
@@ -26,36 +24,7 @@ func TenantOfKey(key string) string {
 	if key == "" {
 		return ""
 	}
-	return names.of(key)
-}
-
-// names are the names of keys that were seen lately. Keys come again and again,
-// and a digest takes longer than all else that is done with a request's headers.
-var names memory
-
-// memory keeps names by key, each in the place that the key's hash gives it, from
-// which the next key of that place drives it out. It is safe for concurrent use.
-type memory [256]atomic.Pointer[named]
-
-type named struct{ key, tenant string }
-
-// maxKnown is the longest key that is kept.
-const maxKnown = 256
-
-var seed = maphash.MakeSeed()
-
-// of returns the name of a key.
-func (m *memory) of(key string) string {
-	if len(key) > maxKnown {
-		return digest("key-", key)
-	}
-	place := &m[maphash.String(seed, key)%uint64(len(m))]
-	if known := place.Load(); known != nil && known.key == key {
-		return known.tenant
-	}
-	made := &named{strings.Clone(key), digest("key-", key)} // the key is a part of a whole head
-	place.Store(made)
-	return made.tenant
+	return digest("key-", key)
 }
 
 // TenantOfName is the tenant that a header names. What would not be readable in
