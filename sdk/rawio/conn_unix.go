@@ -71,8 +71,11 @@ func (c *conn) Write(p []byte) (int, error) {
 // failure is err as [net.UnixConn] reports it. What [syscall.RawConn] says has that
 // form already.
 func (c *conn) failure(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var bare syscall.Errno
-	if err == nil || errors.As(err, new(*net.OpError)) || !errors.As(err, &bare) {
+	if errors.As(err, new(*net.OpError)) || !errors.As(err, &bare) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "unix", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
