@@ -4,7 +4,9 @@ import (
 	"math"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 
+	"github.com/backplane-dev/backplane/sdk/internal/session"
 	"github.com/backplane-dev/backplane/sdk/provider"
 )
 
@@ -19,6 +21,8 @@ const window = 1 << 20
 func ServerOptions(m provider.Manifest) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage(m)),
+		grpc.ForceServerCodecV2(session.Codec()),
+		experimental.BufferPool(session.Buffers),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(window),
 	}
@@ -29,6 +33,7 @@ func ServerOptions(m provider.Manifest) []grpc.ServerOption {
 // plugin what it is sent.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
+		experimental.WithBufferPool(session.Buffers),
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
