@@ -41,9 +41,33 @@ func pair(t *testing.T, wrap func(net.Conn) net.Conn) (net.Conn, net.Conn) {
 	return wrap(ours), theirs
 }
 
+// ways are what is done to a connection.
+var ways = map[string]func(t *testing.T, c net.Conn) net.Conn{
+	"wrapped": func(_ *testing.T, c net.Conn) net.Conn { return rawio.Wrap(c) },
+	"detached": func(t *testing.T, c net.Conn) net.Conn {
+		c = rawio.Wrap(c)
+		if err := rawio.Detach(c); err != nil {
+			t.Error(err)
+		}
+		if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Error(err)
+		}
+		return c
+	},
+}
+
 func TestBytesArriveWholeAndInOrder(t *testing.T) {
 	t.Parallel()
-	ours, theirs := pair(t, rawio.Wrap)
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bytesArrive(t, func(c net.Conn) net.Conn { return way(t, c) })
+		})
+	}
+}
+
+func bytesArrive(t *testing.T, way func(net.Conn) net.Conn) {
+	ours, theirs := pair(t, way)
 	sent := make([]byte, 5<<20) // more than a socket holds
 	for i := range sent {
 		sent[i] = byte(i * i >> 7)
@@ -105,21 +129,23 @@ func TestFailuresAreThoseOfTheConnection(t *testing.T) {
 		},
 		"nothing to read into": func(ours, _ net.Conn) error { _, err := ours.Read(nil); return err },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			plain, theirs := pair(t, func(c net.Conn) net.Conn { return c })
-			want := happens(plain, theirs)
-			wrapped, theirs := pair(t, rawio.Wrap)
-			got := happens(wrapped, theirs)
-			for _, kind := range kinds {
-				if errors.Is(got, kind) != errors.Is(want, kind) {
-					t.Errorf("got %v, without this package %v", got, want)
+		plain, theirs := pair(t, func(c net.Conn) net.Conn { return c })
+		want := happens(plain, theirs)
+		for way, do := range ways {
+			t.Run(name+", "+way, func(t *testing.T) {
+				t.Parallel()
+				wrapped, theirs := pair(t, func(c net.Conn) net.Conn { return do(t, c) })
+				got := happens(wrapped, theirs)
+				for _, kind := range kinds {
+					if errors.Is(got, kind) != errors.Is(want, kind) {
+						t.Errorf("got %v, without this package %v", got, want)
+					}
 				}
-			}
-			if (got == nil) != (want == nil) || errors.As(got, new(*net.OpError)) != errors.As(want, new(*net.OpError)) {
-				t.Errorf("got %#v, without this package %#v", got, want)
-			}
-		})
+				if (got == nil) != (want == nil) || errors.As(got, new(*net.OpError)) != errors.As(want, new(*net.OpError)) {
+					t.Errorf("got %#v, without this package %#v", got, want)
+				}
+			})
+		}
 	}
 }
 

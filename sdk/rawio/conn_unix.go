@@ -13,16 +13,18 @@ import (
 
 // conn is a connection of Go's own that reads and writes by this package.
 type conn struct {
-	*net.UnixConn
+	*net.UnixConn // closed, and of use for its addresses alone, once there is own
 	raw           syscall.RawConn
+	own           *polled // see [Detach]
 	reads, writes half
 }
 
 // half is one direction of a connection. Its function for [syscall.RawConn] is made
 // once, so that no call allocates.
 type half struct {
-	mu  sync.Mutex
-	try func(fd uintptr) bool
+	mu   sync.Mutex
+	try  func(fd uintptr) bool
+	wait func(try func(fd uintptr) bool) error // calls try until it says true
 
 	// Of the current call.
 	p   []byte
@@ -44,6 +46,7 @@ func Wrap(nc net.Conn) net.Conn {
 	}
 	c := &conn{UnixConn: socket, raw: raw}
 	c.reads.try, c.writes.try = c.reads.read, c.writes.write
+	c.reads.wait, c.writes.wait = raw.Read, raw.Write
 	return c
 }
 
@@ -52,7 +55,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	h := &c.reads
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n, err := h.do(c.raw.Read, p)
+	n, err := h.do(p)
 	if err == nil && n == 0 && len(p) > 0 {
 		err = io.EOF
 	}
@@ -64,7 +67,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	h := &c.writes
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n, err := h.do(c.raw.Write, p)
+	n, err := h.do(p)
 	return n, c.failure("write", err)
 }
 
@@ -74,17 +77,22 @@ func (c *conn) failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var bare syscall.Errno
-	if errors.As(err, new(*net.OpError)) || !errors.As(err, &bare) {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, io.EOF), errors.As(err, new(*net.OpError)):
 		return err
+	case errors.As(err, &errno):
+		err = os.NewSyscallError(op, errno)
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		err = net.ErrClosed // by any other name
 	}
-	return &net.OpError{Op: op, Net: "unix", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
+	return &net.OpError{Op: op, Net: "unix", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
-// do lets wait call try until there is nothing more to wait for.
-func (h *half) do(wait func(func(uintptr) bool) error, p []byte) (int, error) {
+// do reads into p or writes it.
+func (h *half) do(p []byte) (int, error) {
 	h.p, h.n, h.err = p, 0, nil
-	err := wait(h.try)
+	err := h.wait(h.try)
 	h.p = nil
 	if err == nil {
 		err = h.err

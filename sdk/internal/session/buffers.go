@@ -20,7 +20,9 @@ const (
 	mostBits  = 20
 )
 
-type buffers struct{ sizes [mostBits - leastBits + 1]sync.Pool }
+type buffers struct {
+	sizes [mostBits - leastBits + 1]sync.Pool
+}
 
 // Get implements [mem.BufferPool].
 func (p *buffers) Get(length int) *[]byte {
