@@ -56,7 +56,7 @@ type Client struct {
 func NewClient(stream Stream, cancel context.CancelFunc, maxResponse func() int64) *Client {
 	c := &Client{
 		stream: stream, cancel: cancel, maxResponse: maxResponse,
-		out:   newSender(stream.SendMsg),
+		out:   newSender(stream.SendMsg, maxHostPending),
 		done:  make(chan struct{}),
 		calls: make(map[uint64]*call),
 	}

@@ -33,11 +33,12 @@
 //
 // All frames of one side pass through one [sender]: callers append to a buffer,
 // and one goroutine gives the buffer to gRPC, then the next with what has come
-// meanwhile. So the first frame never waits for others, frames that wait travel
-// together, and nobody but that goroutine is held up by a peer that does not
-// read. From 256 KiB of waiting bytes on callers wait for room, bodies go in
-// pieces of 64 KiB in turn with the frames of other calls, and waiting ends with
-// the caller's context: a plugin that was stopped does not make callers miss
+// meanwhile. So the first frame never waits for others but those of goroutines that
+// are about to send as well, frames that wait travel together, and nobody but that
+// goroutine is held up by a peer that does not read. From 256 KiB of waiting bytes on,
+// 768 KiB in the plugin, callers wait for room, bodies go in pieces of 64 KiB in turn
+// with the frames of other calls, and waiting ends with the caller's context: a plugin
+// that was stopped does not make callers miss
 // their deadlines.
 //
 // # How frames are read

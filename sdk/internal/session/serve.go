@@ -43,7 +43,7 @@ func Serve(stream ServerStream, h Handler, maxRequest int64) error {
 		// A call ends with the session, not with the stream's context: that
 		// saves each of them its entry in the one list of a common parent.
 		base:  context.WithoutCancel(stream.Context()),
-		out:   newSender(stream.SendMsg),
+		out:   newSender(stream.SendMsg, maxPluginPending),
 		calls: make(map[uint64]*serverCall),
 	}
 	received, sent := make(chan error, 1), make(chan error, 1)
