@@ -224,12 +224,13 @@ func (w *world) send(ctx context.Context, a *asked, kind int) (status.Report, er
 func (w *world) read(s provider.EventStream, a *asked) error {
 	defer s.Close()
 	for {
-		_, err := s.Next()
+		event, err := s.Next()
 		switch {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
+		case event.Kind == provider.EventFinished: // too late to leave: the answer is whole
 		case a.left.Load():
 			s.Close()
 			return &provider.Error{Code: provider.CodeCanceled}
