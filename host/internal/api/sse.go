@@ -127,8 +127,8 @@ func (s *sse) finish() {
 	if !s.x.began {
 		s.begin()
 	}
+	s.deadline.arm(time.Now()) // for the end, which every answer has
 	if s.dialect.done {
-		s.deadline.arm(time.Now())
 		// A failure means that the caller left, having got everything but the end.
 		_, _ = s.x.w.Write(streamEnd)
 	}

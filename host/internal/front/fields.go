@@ -23,6 +23,10 @@ type field struct {
 	values [1]string
 }
 
+// mostFields is the number of fields from which on a map finds them sooner: a plugin
+// can send as many as it likes.
+const mostFields = 64
+
 // SetField sets a field of the answer, given by its canonical name, to one value.
 // It does what the Header's Set does, and as long as nobody asks for the Header
 // it costs next to nothing.
@@ -37,8 +41,12 @@ func (w *response) SetField(canonical, value string) {
 			return
 		}
 	}
-	if w.fields == nil {
+	switch len(w.fields) {
+	case 0:
 		w.fields = w.room[:0]
+	case mostFields:
+		w.Header()[canonical] = []string{value}
+		return
 	}
 	w.fields = append(w.fields, field{canonical, [1]string{value}})
 }

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"testing"
@@ -19,6 +20,16 @@ func TestFieldsAndHeaderAreOne(t *testing.T) {
 		handler := func(w http.ResponseWriter, _ *http.Request) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			onlyFields := seed%3 == 0
+			if fields, ok := w.(fieldSetter); seed%7 == 0 { // more than are kept in a row
+				for i := range 2 * 64 {
+					name := fmt.Sprint("X-Many-", i%100)
+					if ok {
+						fields.SetField(name, fmt.Sprint(i))
+					} else {
+						w.Header()[name] = []string{fmt.Sprint(i)}
+					}
+				}
+			}
 			for range rnd.IntN(14) {
 				name, plain := names[rnd.IntN(len(names))], rnd.IntN(8) > 0 || onlyFields
 				choice := values[name]
